@@ -1,0 +1,88 @@
+"""One LLM call, as a hint plugin sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from pydantic import PrivateAttr
+
+from .values import Count, Id, Short, Value
+
+__all__ = ["CALL_FIELDS", "Call"]
+
+CALL_FIELDS = ("request_id", "turn_id", "task_id", "call", "purpose")
+"""The fields of `Call` that go on the wire."""
+
+
+class Call(Value):
+    """What is known of one LLM call before it leaves. Frozen; every field is optional.
+
+    On the wire: ``request_id`` (one for each call, kept over the client's retries), ``turn_id``, ``task_id``, ``call``
+    (the nth of its turn, from 1) and ``purpose`` (``main``, ``subagent``, ``title_generation``, …).
+    For plugins only: ``model`` (as asked for), ``base_url`` (of the endpoint, without credentials), ``api``
+    (``chat.completions``, ``responses``, …) and ``stream``.
+    """
+
+    request_id: Id = None
+    turn_id: Id = None
+    task_id: Id = None
+    call: Count = None
+    purpose: Short = None
+    model: str | None = None
+    base_url: str | None = None
+    api: str | None = None
+    stream: bool = False
+
+    _body: Mapping[str, Any] | None = PrivateAttr(default=None)
+
+    @classmethod
+    def about(cls, fields: dict[str, Any], body: Mapping[str, Any] | None) -> Call:
+        """Build from fields that are known to be good, with the request's body for `user_text` and `context_chars`."""
+        call = cls.model_construct(**fields)
+        call._body = body  # noqa: SLF001 - its own class
+        return call
+
+    def user_text(self) -> str | None:
+        """The text of the last message that the user wrote, or ``None`` where there is none.
+
+        Reads the messages from the end and only as far as needed. Text parts are joined by a newline.
+        """
+        for message in reversed(_messages(self._body)):
+            if isinstance(message, Mapping) and cast("Mapping[str, object]", message).get("role") == "user":
+                return _text(cast("Mapping[str, object]", message).get("content"))
+        return None
+
+    def context_chars(self) -> int:
+        """How many characters of text all messages hold together: a cheap measure of the context's length.
+
+        Walks every message, so its cost grows with the conversation; call it only where it is needed.
+        """
+        total = 0
+        for message in _messages(self._body):
+            if isinstance(message, Mapping):
+                total += len(_text(cast("Mapping[str, object]", message).get("content")) or "")
+        return total
+
+
+def _messages(body: Mapping[str, Any] | None) -> list[object]:
+    if body is None:
+        return []
+    found = body.get("messages") or body.get("input") or body.get("prompt")
+    if isinstance(found, str):
+        return [{"role": "user", "content": found}]
+    return cast("list[object]", found) if isinstance(found, list) else []
+
+
+def _text(content: object) -> str | None:
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return None
+    texts: list[str] = []
+    for part in cast("list[object]", content):
+        if isinstance(part, Mapping):
+            text = cast("Mapping[str, object]", part).get("text")
+            if isinstance(text, str):
+                texts.append(text)
+    return "\n".join(texts) or None

@@ -1,0 +1,147 @@
+"""From a record to what a request carries: the body object, metadata and headers. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, unquote
+
+from .values import MAX_CHARS
+from .wire import (
+    CONVERSATION_HEADER,
+    HEADERS,
+    MAX_HEADER_BYTES,
+    MAX_HEADERS_BYTES,
+    METADATA,
+    METADATA_EXT,
+    VERSION,
+)
+
+__all__ = ["MAX_PAIRS", "body_object", "decode", "digest", "encode", "headers", "metadata", "routing_token", "text_of"]
+
+MAX_PAIRS = 16
+"""Most pairs that OpenAI takes in ``metadata`` (platform.openai.com/docs/api-reference/chat)."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,256}")
+
+
+def body_object(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The object that goes into the body as ``hermes``: the version and every field."""
+    return {"v": VERSION, **record}
+
+
+def text_of(value: object) -> str:
+    """One value as ``metadata`` and headers write it: truth values in JSON's spelling, labels joined by commas."""
+    if type(value) is str:
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return str(value)
+
+
+def metadata(record: Mapping[str, Any], taken: Collection[str]) -> dict[str, str]:
+    """The pairs for ``metadata`` beside the caller's own keys ``taken``.
+
+    At most 16 pairs in all, the most telling fields first; what does not fit, or is over 512 characters, is left out.
+    """
+    room = MAX_PAIRS - len(taken)
+    pairs: dict[str, str] = {}
+    if room <= 0:
+        return pairs
+    for field, key in METADATA:
+        value = record.get(field)
+        if value is None or key in taken:
+            continue
+        text = value if type(value) is str else text_of(value)
+        if len(text) <= MAX_CHARS:
+            pairs[key] = text
+            if len(pairs) == room:
+                return pairs
+    for name, value in record.get("ext", {}).items():
+        key = METADATA_EXT + name
+        if key not in taken:
+            pairs[key] = text_of(value)
+            if len(pairs) == room:
+                break
+    return pairs
+
+
+def headers(record: Mapping[str, Any], taken: Collection[str]) -> dict[str, str]:
+    """The ``X-Hermes-*`` headers beside the caller's own names ``taken`` (lower case).
+
+    Each value is at most 512 bytes, all lines together at most 4,096; the least telling fields are left out first.
+    """
+    lines: dict[str, str] = {}
+    left = MAX_HEADERS_BYTES
+    for field, name in HEADERS:
+        value = record.get(field)
+        if value is None or (taken and name.lower() in taken):
+            continue
+        text = routing_token(value) if name is CONVERSATION_HEADER else encode(value)
+        size = len(name) + len(text) + 4
+        if text and size <= left:
+            lines[name] = text
+            left -= size
+    return lines
+
+
+@lru_cache(maxsize=4096)
+def routing_token(value: str) -> str:
+    """``value`` if it is of the form ``[A-Za-z0-9_-]{8,256}``, else its SHA-256 in hexadecimal.
+
+    LiteLLM ignores a session header of any other form (litellm/proxy/litellm_pre_call_utils.py).
+    """
+    return value if _TOKEN.fullmatch(value) is not None else digest(value)
+
+
+def digest(value: str) -> str:
+    """The SHA-256 of a text in hexadecimal: 64 characters."""
+    return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
+
+
+def encode(value: object) -> str:
+    """Any value as the value of an HTTP header.
+
+    Total: whatever comes in, what comes out is printable ASCII of at most 512 bytes without surrounding blanks. Text is
+    brought to NFC, control characters are removed, and non-ASCII characters (UTF-8), ``%`` and surrounding blanks are
+    percent-encoded, so that `decode` gives the text back. What is too long is cut between characters.
+    """
+    text = value if type(value) is str else text_of(value)
+    if (
+        len(text) <= MAX_HEADER_BYTES
+        and text.isascii()
+        and text.isprintable()
+        and "%" not in text
+        and text[:1] != " "
+        and text[-1:] != " "
+    ):
+        return text
+    return _encode(text[: MAX_HEADER_BYTES * 2])
+
+
+def _encode(text: str) -> str:
+    normal = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
+    shown = "".join(char for char in normal if unicodedata.category(char) != "Cc")
+    inner = shown.strip(" ")
+    start = shown.index(inner) if inner else 0
+    pieces: list[str] = []
+    size = 0
+    for position, char in enumerate(shown):
+        inside = start <= position < start + len(inner)
+        piece = char if char.isascii() and char != "%" and inside else quote(char, safe="")
+        size += len(piece)
+        if size > MAX_HEADER_BYTES:
+            break
+        pieces.append(piece)
+    return "".join(pieces).rstrip(" ")
+
+
+def decode(text: str) -> str:
+    """The text that `encode` was given, as far as a header can carry it; never raises."""
+    return unquote(text, errors="replace") if "%" in text else text

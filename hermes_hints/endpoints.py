@@ -1,0 +1,155 @@
+"""Endpoints: where a base URL leads, how far it reaches, and how an operator names it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import SplitResult, urlsplit
+
+from .errors import ConfigError
+
+__all__ = ["Endpoint", "Match", "Reach", "parse_endpoint", "parse_match"]
+
+Reach = Literal["loopback", "private", "public"]
+
+_PRIVATE = tuple(
+    ipaddress.ip_network(block)
+    for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10")
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
+_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go: the parts of a base URL that policy looks at. Credentials in it are not kept."""
+
+    scheme: str
+    host: str
+    port: int | None
+    path: str
+    reach: Reach
+
+    @property
+    def origin(self) -> str:
+        """``scheme://host:port``, lower case, with the port always written."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" if self.port is None else f"{self.scheme}://{host}:{self.port}"
+
+
+def parse_endpoint(url: str) -> Endpoint:
+    """Split a base URL and tell how far it reaches. Total: a URL that cannot be read is a public one.
+
+    Loopback: ``localhost``, ``*.localhost``, 127.0.0.0/8, ::1 and the unspecified addresses. Private: RFC 1918, link-local and unique local addresses
+    (RFC 3927, 4193, 4291), ``*.local``, ``*.internal`` and names of one label. Names are never resolved: a public name
+    that leads to a private address is public. So are numeric spellings of an address other than the dotted one.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, port = _host(parts), parts.port
+    except ValueError:
+        return Endpoint("", "", None, "", "public")
+    return Endpoint(parts.scheme, host, port or _DEFAULT_PORTS.get(parts.scheme), parts.path.rstrip("/"), _reach(host))
+
+
+def _host(parts: SplitResult) -> str:
+    return (parts.hostname or "").partition("%")[0]
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def _reach(host: str) -> Reach:
+    address = _address(host)
+    if address is not None:
+        if address.is_loopback or address.is_unspecified:
+            return "loopback"
+        return (
+            "private" if any(address in block for block in _PRIVATE if block.version == address.version) else "public"
+        )
+    rooted = host.endswith(".")
+    name = host.removesuffix(".")
+    if _NAME.fullmatch(name) is None or _NUMERIC.fullmatch(name.rpartition(".")[2]) is not None:
+        return "public"
+    if name == "localhost" or name.endswith(".localhost"):
+        return "loopback"
+    if name.endswith((".local", ".internal")) or ("." not in name and not rooted):
+        return "private"
+    return "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One ``match`` of the operator's ``endpoints``, parsed."""
+
+    text: str
+    scheme: str | None
+    host: str
+    port: int | None
+    path: str
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network | None
+
+    def covers(self, endpoint: Endpoint) -> bool:
+        """Whether the endpoint is one of those that the operator named."""
+        if self.scheme is not None and self.scheme != endpoint.scheme:
+            return False
+        if self.port is not None and self.port != endpoint.port:
+            return False
+        if self.path and endpoint.path != self.path and not endpoint.path.startswith(self.path + "/"):
+            return False
+        if self.network is not None:
+            address = _address(endpoint.host)
+            return address is not None and address.version == self.network.version and address in self.network
+        host = endpoint.host.removesuffix(".")
+        if self.host.startswith("*."):
+            return host.endswith(self.host[1:])
+        return self.host in ("*", host)
+
+
+def parse_match(text: str, *, key: str = "match") -> Match:
+    """Parse what an operator writes to name endpoints.
+
+    ``llm.example.org`` (any port), ``llm.example.org:4000``, ``*.example.org`` (its subdomains),
+    ``https://llm.example.org/v1`` (this scheme, port and path prefix), ``10.1.0.0/16`` (addresses) or ``*`` (all).
+
+    Raises:
+        ConfigError: it is none of these; the message names ``key``, the value and the remedy.
+    """
+    wanted = text.strip().lower()
+    network = None
+    if "://" not in wanted and "/" in wanted:
+        try:
+            network = ipaddress.ip_network(wanted)
+        except ValueError as error:
+            msg = f"{key}: {text!r} is not a network ({error}); write a host, host:port, a URL or a network such as 10.1.0.0/16"
+            raise ConfigError(msg) from None
+        return Match(text, None, "", None, "", network)
+    bare = "://" not in wanted
+    try:
+        parts = urlsplit(
+            f"//[{wanted}]" if _address(wanted) is not None and ":" in wanted else f"//{wanted}" if bare else wanted
+        )
+        host, port = _host(parts).removesuffix("."), parts.port
+    except ValueError as error:
+        msg = (
+            f"{key}: {text!r} cannot be read ({error}); write a host, host:port, a URL or a network such as 10.1.0.0/16"
+        )
+        raise ConfigError(msg) from None
+    name = host.removeprefix("*.")
+    good = host == "*" or _address(host) is not None or _NAME.fullmatch(name) is not None
+    if not good or "@" in parts.netloc or (not bare and parts.scheme not in _DEFAULT_PORTS):
+        msg = f"{key}: {text!r} names no endpoint; write a host, host:port, a URL without credentials or a network such as 10.1.0.0/16"
+        raise ConfigError(msg)
+    if bare:
+        return Match(text, None, host, port, "", None)
+    return Match(text, parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], parts.path.rstrip("/"), None)

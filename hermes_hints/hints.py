@@ -1,0 +1,141 @@
+"""What should happen to the request: the wishes of the user, the caller and the plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from .identity import Identity
+from .values import (
+    EXT_KEY,
+    MAX_EXT,
+    MAX_LABELS,
+    Normaliser,
+    Scalar,
+    Short,
+    Value,
+    ext_entries,
+    label_list,
+    short_text,
+    unknown_name,
+)
+
+__all__ = ["NO_HINTS", "Hints", "Priority", "merge_hints", "normal_hints"]
+
+Priority = Literal["low", "normal", "high"]
+"""How urgent a request is; a receiver's own scale is the profile's business."""
+
+Labels = Annotated[
+    tuple[str, ...] | None,
+    BeforeValidator(label_list),
+    WithJsonSchema({"type": "array", "items": {"type": "string", "maxLength": 512}, "maxItems": MAX_LABELS}),
+]
+Ext = Annotated[
+    Mapping[str, Scalar] | None,
+    BeforeValidator(ext_entries),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"pattern": r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$", "maxLength": 53},
+            "additionalProperties": {"type": ["string", "integer", "number", "boolean"]},
+            "maxProperties": MAX_EXT,
+        }
+    ),
+]
+
+
+def _priority(value: object) -> Any:  # noqa: ANN401 - one of Priority's literals, or None
+    text = short_text(value)
+    if text is None or text in get_args(Priority):
+        return text
+    msg = f"is {text!r}; it must be one of {', '.join(get_args(Priority))}"
+    raise ValueError(msg)
+
+
+class Hints(Value):
+    """What the caller, the user or a plugin wishes for a request. Frozen; every field is optional.
+
+    A text is at most 512 characters; ``priority`` is ``low``, ``normal`` or ``high``; at most 32 ``labels``; ``ext``
+    takes up to 32 ``"vendor.key"`` entries whose values are text, numbers or truth values. ``None`` and ``""`` mean
+    absent.
+
+    Raises:
+        pydantic.ValidationError: a field that does not exist, or a value outside these limits.
+    """
+
+    user_intent: Short = None
+    command_origin: Short = None
+    requested_model: Short = None
+    priority: Annotated[
+        Priority | None, BeforeValidator(_priority), WithJsonSchema({"enum": ["low", "normal", "high"]})
+    ] = None
+    experiment_arm: Short = None
+    cost_center: Short = None
+    labels: Labels = None
+    ext: Ext = None
+
+    normalisers: ClassVar[Mapping[str, Normaliser]] = {
+        "user_intent": short_text,
+        "command_origin": short_text,
+        "requested_model": short_text,
+        "priority": _priority,
+        "experiment_arm": short_text,
+        "cost_center": short_text,
+        "labels": label_list,
+        "ext": ext_entries,
+    }
+
+
+NO_HINTS = Hints()
+
+
+def normal_hints(given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The usable part of a mapping of hints, and one sentence for each part that is not.
+
+    A key with a dot is taken as an ``ext`` entry. Never raises for what the mapping holds.
+    """
+    kept: dict[str, Any] = {}
+    problems: list[str] = []
+    loose: dict[str, Any] = {}
+    normalisers = Hints.normalisers
+    for key, value in given.items():
+        normalise = normalisers.get(key)
+        if normalise is None:
+            if isinstance(key, str) and EXT_KEY.fullmatch(key) is not None:
+                loose[key] = value
+            elif key in Identity.model_fields:
+                problems.append(f"{key!r} is an identity field, which only the host or the caller may set")
+            else:
+                problems.append(unknown_name("Hints", key, normalisers))
+            continue
+        try:
+            taken = normalise(value)
+        except ValueError as error:
+            problems.append(f"{key} {error}")
+            continue
+        if taken is not None:
+            kept[key] = taken
+    if loose:
+        try:
+            kept["ext"] = ext_entries({**loose, **kept.get("ext", {})})
+        except ValueError as error:
+            problems.append(f"ext {error}")
+    return kept, problems
+
+
+def merge_hints(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``under`` with ``over`` on top: ``labels`` and ``ext`` add up (within their limits), any other field is replaced.
+
+    ``under`` is changed and returned; both hold normal values.
+    """
+    for key, value in over.items():
+        if key == "ext" and "ext" in under:
+            both = {**under["ext"], **value}
+            under["ext"] = both if len(both) <= MAX_EXT else dict(list(both.items())[-MAX_EXT:])
+        elif key == "labels" and "labels" in under:
+            under["labels"] = tuple(dict.fromkeys((*under["labels"], *value)))[:MAX_LABELS]
+        else:
+            under[key] = value
+    return under

@@ -1,0 +1,314 @@
+"""The door for OpenAI clients: one client with `wrap`, or every client of the process with `install`.
+
+Stamping happens at ``client.request``, which every call of the SDK passes once, before its own retries. What is wrapped is
+looked up at each call, so that other instrumentation composes in either order. Responses are never touched.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from .endpoints import parse_endpoint
+from .errors import ConfigError
+from .identity import NOBODY, Identity
+from .notices import once
+from .pipeline import Pipeline
+from .plugins import registry
+from .privacy import Privacy
+from .profiles import find_profile
+from .sending import Sending, prepared
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI
+
+    AnyClient = OpenAI | AsyncOpenAI | AzureOpenAI | AsyncAzureOpenAI
+
+__all__ = ["install", "uninstall", "unwrap", "wrap"]
+
+_Client = TypeVar("_Client", bound="AnyClient")
+
+_STATE: Final = "_hermes_hints"
+_COPIES: Final = ("copy", "with_options")
+
+
+def wrap(
+    client: _Client,
+    *,
+    identity: Identity | Mapping[str, Any] | None = None,
+    profile: str | None = None,
+    privacy: Privacy | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
+) -> _Client:
+    """Stamp what this client sends, from now on; the same client object is returned.
+
+    Args:
+        client: an ``OpenAI``, ``AsyncOpenAI``, ``AzureOpenAI`` or ``AsyncAzureOpenAI`` of openai 2.24 to 3.x.
+        identity: for calls outside any `identify` scope; scopes complete and override it.
+        profile: how to write to this client's endpoint. Without it the endpoint policy decides: loopback and private
+            addresses get everything, public hosts nothing. It holds for the origin of the client's present ``base_url``;
+            a copy of the client that leads elsewhere follows the policy.
+        privacy: ``raw``, ``pseudonymous`` or ``none``; where the settings name one too, the stricter counts.
+        settings: `Settings`, or a mapping of them.
+
+    Copies made with ``copy`` and ``with_options`` are stamped too. Wrapping again replaces the arguments. Realtime
+    websockets are not requests and carry nothing.
+
+    Raises:
+        ConfigError: an unknown profile or privacy, or a wrong setting.
+        pydantic.ValidationError: an unknown identity field.
+        TypeError: ``client`` is not such a client.
+    """
+    door = _ClientDoor(_pipeline(client, identity, profile, privacy, settings), asynchronous=_is_async(client))
+    unwrap(client)
+    door.fit(client)
+    return client
+
+
+def unwrap(client: _Client) -> _Client:
+    """Undo `wrap`: the client is exactly what it was before. A client that is not wrapped stays as it is."""
+    door = _attributes(client).get(_STATE)
+    if isinstance(door, _ClientDoor):
+        door.leave(client)
+    return client
+
+
+def install(
+    *,
+    identity: Identity | Mapping[str, Any] | None = None,
+    privacy: Privacy | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
+) -> None:
+    """Stamp what every OpenAI client in this process sends, whoever made it and when; see `wrap` for the arguments.
+
+    The endpoint policy decides for each request, by its own base URL. Installing again replaces the arguments.
+
+    Raises:
+        ConfigError: an unknown privacy, or a wrong setting.
+        pydantic.ValidationError: an unknown identity field.
+    """
+    pipeline = _pipeline(None, identity, None, privacy, settings)
+    uninstall()
+    sync, asynchronous = _client_classes()
+    _installed.append(_ClassDoor(pipeline, sync, asynchronous=False))
+    _installed.append(_ClassDoor(pipeline, asynchronous, asynchronous=True))
+
+
+def uninstall() -> None:
+    """Undo `install`: the client classes are exactly what they were before."""
+    while _installed:
+        _installed.pop().leave()
+
+
+def _pipeline(
+    client: AnyClient | None,
+    identity: Identity | Mapping[str, Any] | None,
+    profile: str | None,
+    privacy: Privacy | None,
+    settings: Settings | Mapping[str, Any] | None,
+) -> Pipeline:
+    if privacy not in (None, "raw", "pseudonymous", "none"):
+        msg = f"privacy: there is no {privacy!r}; use one of raw, pseudonymous, none"
+        raise ConfigError(msg)
+    loaded = settings if isinstance(settings, Settings) else Settings.load(settings)
+    named = None
+    if profile is not None and client is not None:
+        named = (parse_endpoint(str(client.base_url)), find_profile(profile))
+    who = identity if isinstance(identity, Identity) else Identity(**identity) if identity else NOBODY
+    pipeline = Pipeline(loaded, identity=who, privacy=privacy, named=named)
+    registry.load(loaded if settings is not None else None)
+    return pipeline
+
+
+def _client_classes() -> tuple[type[Any], type[Any]]:
+    from openai import AsyncOpenAI, OpenAI  # noqa: PLC0415 - importing hermes_hints must not import openai
+
+    return OpenAI, AsyncOpenAI
+
+
+def _is_async(client: object) -> bool:
+    sync, asynchronous = _client_classes()
+    if isinstance(client, asynchronous):
+        return True
+    if isinstance(client, sync):
+        return False
+    msg = f"wrap() takes an OpenAI, AsyncOpenAI, AzureOpenAI or AsyncAzureOpenAI client, not {type(client).__name__}"
+    raise TypeError(msg)
+
+
+class _Door:
+    """Stands at one ``request`` method: stamps, sends, and steps down the ladder where an endpoint refuses."""
+
+    __slots__ = ("active", "pipeline")
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.active = True
+
+    def begin(self, client: Any, options: Any) -> Sending | None:
+        """The request as it is to be sent; ``None`` when it is to go on as it is. Never raises."""
+        if not self.active or _handled.get():
+            return None
+        try:
+            return prepared(self.pipeline, client, options)
+        except Exception as error:  # noqa: BLE001 - no request fails because of hints
+            message = "hermes-hints: a request could not be read and goes on as it is"
+            once(logging.ERROR, ("prepare", type(error)), message, cause=error, private=True)
+            return None
+
+    def send(self, inner: Callable[..., Any], client: Any, cast_to: Any, options: Any, rest: dict[str, Any]) -> Any:
+        """Call ``inner``, the client's own ``request``."""
+        sending = self.begin(client, options)
+        if sending is None:
+            return inner(cast_to, options, **rest)
+        token = _handled.set(True)
+        try:
+            while True:
+                try:
+                    answer = inner(cast_to, sending.options, **rest)
+                except Exception as error:
+                    if not sending.step_down(error):
+                        raise
+                else:
+                    sending.answered()
+                    return answer
+        finally:
+            _handled.reset(token)
+
+    async def send_async(
+        self, inner: Callable[..., Any], client: Any, cast_to: Any, options: Any, rest: dict[str, Any]
+    ) -> Any:
+        """Await ``inner``, the client's own ``request``."""
+        sending = self.begin(client, options)
+        if sending is None:
+            return await inner(cast_to, options, **rest)
+        token = _handled.set(True)
+        try:
+            while True:
+                try:
+                    answer = await inner(cast_to, sending.options, **rest)
+                except Exception as error:
+                    if not sending.step_down(error):
+                        raise
+                else:
+                    sending.answered()
+                    return answer
+        finally:
+            _handled.reset(token)
+
+
+class _ClientDoor(_Door):
+    """The door of one client."""
+
+    __slots__ = ("_asynchronous", "_before", "_fitted")
+
+    def __init__(self, pipeline: Pipeline, *, asynchronous: bool) -> None:
+        super().__init__(pipeline)
+        self._asynchronous = asynchronous
+        self._before: dict[str, Any] = {}
+        self._fitted: dict[str, Any] = {}
+
+    def fit(self, client: Any) -> None:
+        """Stand in front of ``client.request``, and follow its copies."""
+        self._fitted = {
+            "request": self._request_of(client),
+            **{name: self._copy_of(client, name) for name in _COPIES},
+            _STATE: self,
+        }
+        present = _attributes(client)
+        self._before = {name: present[name] for name in self._fitted if name in present}
+        for name, value in self._fitted.items():
+            setattr(client, name, value)
+
+    def leave(self, client: Any) -> None:
+        """Put back what was there. Where another wrapper has come on top since, only step aside."""
+        self.active = False
+        present = _attributes(client)
+        for name, value in self._fitted.items():
+            if present.get(name) is not value:
+                continue
+            if name in self._before:
+                setattr(client, name, self._before[name])
+            else:
+                delattr(client, name)
+
+    def _inner(self, client: Any, name: str) -> Callable[..., Any]:
+        if name in self._before:
+            return cast("Callable[..., Any]", self._before[name])
+        return cast("Callable[..., Any]", _method(client, name).__get__(client))
+
+    def _request_of(self, client: Any) -> Callable[..., Any]:
+        if self._asynchronous:
+
+            async def request_async(cast_to: Any, options: Any, **rest: Any) -> Any:
+                return await self.send_async(self._inner(client, "request"), client, cast_to, options, rest)
+
+            return functools.wraps(_method(client, "request"))(request_async)
+
+        def request(cast_to: Any, options: Any, **rest: Any) -> Any:
+            return self.send(self._inner(client, "request"), client, cast_to, options, rest)
+
+        return functools.wraps(_method(client, "request"))(request)
+
+    def _copy_of(self, client: Any, name: str) -> Callable[..., Any]:
+        def copied(*args: Any, **kwargs: Any) -> Any:
+            twin = self._inner(client, name)(*args, **kwargs)
+            if self.active:
+                _ClientDoor(self.pipeline, asynchronous=self._asynchronous).fit(twin)
+            return twin
+
+        return functools.wraps(_method(client, name))(copied)
+
+
+def _attributes(holder: Any) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", vars(holder))
+
+
+def _method(client: Any, name: str) -> Any:
+    return getattr(cast("Any", type(client)), name)
+
+
+class _ClassDoor(_Door):
+    """The door of a client class, and so of every client of it and its subclasses."""
+
+    __slots__ = ("_before", "_fitted", "_kind")
+
+    def __init__(self, pipeline: Pipeline, kind: Any, *, asynchronous: bool) -> None:
+        super().__init__(pipeline)
+        self._kind = kind
+        self._before: Any = _attributes(kind).get("request")
+
+        async def request_async(client: Any, cast_to: Any, options: Any, **rest: Any) -> Any:
+            return await self.send_async(self._inner(client), client, cast_to, options, rest)
+
+        def request(client: Any, cast_to: Any, options: Any, **rest: Any) -> Any:
+            return self.send(self._inner(client), client, cast_to, options, rest)
+
+        self._fitted = functools.wraps(kind.request)(request_async if asynchronous else request)
+        kind.request = self._fitted
+
+    def leave(self) -> None:
+        """Put back what was there. Where another wrapper has come on top since, only step aside."""
+        self.active = False
+        if _attributes(self._kind).get("request") is not self._fitted:
+            return
+        if self._before is None:
+            del self._kind.request
+        else:
+            self._kind.request = self._before
+
+    def _inner(self, client: Any) -> Callable[..., Any]:
+        if self._before is not None:
+            return cast("Callable[..., Any]", self._before.__get__(client))
+        above = cast("Any", super(self._kind, client))
+        return cast("Callable[..., Any]", above.request)
+
+
+_handled: contextvars.ContextVar[bool] = contextvars.ContextVar("hermes_hints_handled", default=False)
+"""Whether an outer door has this request in hand: an inner one then lets it pass, stamped or bare."""
+
+_installed: list[_ClassDoor] = []

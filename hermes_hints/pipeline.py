@@ -1,0 +1,338 @@
+"""The one way from who is calling to what a request carries; every door calls it."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self, cast
+
+from . import carriers
+from .call import CALL_FIELDS, Call
+from .context import current
+from .endpoints import Endpoint, parse_endpoint
+from .hints import merge_hints
+from .identity import NOBODY, Identity
+from .ladder import Ladder, Rung, verdict
+from .notices import once
+from .plugins import Registry, registry
+from .policy import Decision, Policy
+from .privacy import Keyring, Privacy, guarded, pseudonym
+from .profiles import Native, Profile
+from .receive import from_headers, from_metadata, from_object
+from .record import Record
+from .settings import Settings
+from .wire import BODY_KEY, METADATA_PREFIX
+
+__all__ = ["Carriers", "Outgoing", "Pipeline", "Stamp", "Stamped"]
+
+_MOST_ENDPOINTS = 256
+_OURS = "x-hermes-"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request as its caller made it. The mappings are the caller's own objects: they are read, never changed."""
+
+    api: str
+    body: Mapping[str, Any] | None
+    """The JSON body, or the SDK's keyword arguments."""
+    extra: Mapping[str, Any] | None
+    """What the SDK merges over the body: ``extra_body``."""
+    headers: Mapping[str, Any] | None
+    body_allowed: bool = True
+    """Whether this API family may carry anything in its body."""
+
+    def get(self, key: str) -> Any:  # noqa: ANN401 - whatever the caller put there
+        """A top-level field as it would be sent."""
+        if self.extra is not None and key in self.extra:
+            return self.extra[key]
+        return None if self.body is None else self.body.get(key)
+
+    def has(self, key: str) -> bool:
+        """Whether the caller set a top-level field."""
+        return (self.extra is not None and key in self.extra) or (self.body is not None and key in self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Carriers:
+    """What hermes-hints adds to one request."""
+
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+    """Top-level fields of the body: ``hermes``, ``metadata`` (with the caller's own pairs) and native ones."""
+
+
+class Stamped(dict[str, Any]):
+    """A request's ``extra_body`` after stamping: a plain dict that knows it was stamped and what was there before."""
+
+    __slots__ = ("stamp",)
+    stamp: Stamp
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # The stamp is frozen, so the copies that a host makes of its request can share it.
+        twin = type(self)(copy.deepcopy(dict(self), memo))
+        twin.stamp = self.stamp
+        return twin
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """One request's record, what it carries, and what is needed to send it again with less."""
+
+    outgoing: Outgoing
+    decision: Decision
+    rung: Rung
+    record: dict[str, Any]
+    carriers: Carriers
+
+    def extra_body(self) -> Mapping[str, Any] | None:
+        """The ``extra_body`` to send: a new mapping where something was added, else the caller's own."""
+        if not self.carriers.body:
+            return self.outgoing.extra
+        extra = Stamped(self.outgoing.extra or {})
+        extra.update(self.carriers.body)
+        extra.stamp = self
+        return extra
+
+    def header_lines(self) -> Mapping[str, Any] | None:
+        """The headers to send: a new mapping where something was added, else the caller's own."""
+        if not self.carriers.headers:
+            return self.outgoing.headers
+        return {**(self.outgoing.headers or {}), **self.carriers.headers}
+
+    def without_body(self, extra: Mapping[str, Any]) -> dict[str, Any] | None:
+        """``extra``, an ``extra_body`` with this stamp, as it was before; what others added since stays."""
+        before = self.outgoing.extra or {}
+        kept = {key: value for key, value in extra.items() if key not in self.carriers.body}
+        kept.update((key, before[key]) for key in self.carriers.body if key in before)
+        return kept if kept or self.outgoing.extra is not None else None
+
+    def without_headers(self, lines: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """``lines`` without those that this stamp added."""
+        added = self.carriers.headers
+        if not lines or not added:
+            return lines
+        return {name: value for name, value in lines.items() if added.get(name) != value}
+
+
+class Pipeline:
+    """Identity, hints, policy and profile for the requests of one client, or of a whole process.
+
+    Raises:
+        ConfigError: a setting is wrong.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        identity: Identity = NOBODY,
+        privacy: Privacy | None = None,
+        named: tuple[Endpoint, Profile] | None = None,
+        plugins: Registry = registry,
+        ladder: Ladder | None = None,
+    ) -> None:
+        self.settings = settings
+        self.identity = identity
+        self.policy = Policy(settings, privacy)
+        self.ladder = _ladder if ladder is None else ladder
+        self._named = named
+        self._plugins = plugins
+        self._keyring = Keyring(settings.key_text(), settings.key_file())
+        self._decisions: dict[int, tuple[object, Decision]] = {}
+
+    def decide(self, base_url: object) -> Decision:
+        """What the endpoint at ``base_url`` (text, or any URL object) may have."""
+        known = self._decisions.get(id(base_url))
+        if known is not None and known[0] is base_url:
+            return known[1]
+        decision = self._decide(str(base_url))
+        if len(self._decisions) >= _MOST_ENDPOINTS:
+            self._decisions.clear()
+        self._decisions[id(base_url)] = (base_url, decision)
+        return decision
+
+    def _decide(self, base_url: str) -> Decision:
+        endpoint = parse_endpoint(base_url)
+        if self._named is not None and self._named[0].origin == endpoint.origin:
+            return self.policy.named(endpoint, self._named[1])
+        return self.policy.decide(endpoint)
+
+    def stamp(
+        self,
+        outgoing: Outgoing,
+        decision: Decision,
+        identity: Identity | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> Stamp | None:
+        """What this request carries to this endpoint; ``None`` for nothing.
+
+        ``identity`` and ``facts`` (fields of `Call`) are what the door itself knows; they win over the ambient scope.
+
+        Never raises: a failure of our own is logged once, with its cause, and the request goes on as it is.
+        """
+        if decision.profile.silent:
+            return None
+        try:
+            return self._stamp(outgoing, decision, identity, facts or {})
+        except Exception as error:  # noqa: BLE001 - no request fails because of hints
+            once(
+                logging.ERROR,
+                ("stamp", type(error)),
+                "hermes-hints: a request to %s could not be stamped and goes on as it is",
+                decision.endpoint.origin,
+                cause=error,
+                private=True,
+            )
+            return None
+
+    def _stamp(
+        self, outgoing: Outgoing, decision: Decision, identity: Identity | None, facts: Mapping[str, Any]
+    ) -> Stamp | None:
+        model = outgoing.get("model")
+        rung = self.ladder.rung(decision.endpoint.origin, model)
+        if rung is Rung.BARE:
+            return None
+        ambient = current()
+        who = self.identity if ambient.identity is NOBODY else ambient.identity.over(self.identity)
+        if identity is not None:
+            who = identity.over(who)
+        own = _own_fields(outgoing)
+        if own:
+            who = Identity(**{field: own.pop(field) for field in Identity.model_fields if field in own}).over(who)
+        call = {**ambient.call, **facts}
+        if own:
+            call.update((field, own.pop(field)) for field in CALL_FIELDS if field in own)
+        call.setdefault("request_id", secrets.token_hex(16))
+        asked: Call | None = None
+        hints: dict[str, Any] = {}
+        if self._plugins.busy:
+            asked = self._described(call, outgoing, decision, model)
+            hints = self._plugins.contribute(asked, who)
+        merge_hints(hints, ambient.hints)
+        hints.update(own)
+        record = {**who.fields(), **call, **hints}
+        record = guarded(record, decision.privacy, self._keyring)
+        carried = self._carriers(outgoing, decision, rung, record)
+        if not (carried.body or carried.headers):
+            return None
+        if self._plugins.observed:
+            self._plugins.observe(asked, Record.model_construct(**record), carried)
+        return Stamp(outgoing, decision, rung, record, carried)
+
+    @staticmethod
+    def _described(call: dict[str, Any], outgoing: Outgoing, decision: Decision, model: object) -> Call:
+        endpoint = decision.endpoint
+        return Call.about(
+            {
+                **call,
+                "model": model if isinstance(model, str) else None,
+                "base_url": endpoint.origin + endpoint.path,
+                "api": outgoing.api,
+                "stream": bool(outgoing.get("stream")),
+            },
+            outgoing.body,
+        )
+
+    def _carriers(self, outgoing: Outgoing, decision: Decision, rung: Rung, record: dict[str, Any]) -> Carriers:
+        profile = decision.profile
+        body: dict[str, Any] = {}
+        if outgoing.body_allowed and rung is Rung.FULL:
+            self._fill_body(body, outgoing, profile, record)
+        elif outgoing.body_allowed and "user_id" in record and not outgoing.has("user"):
+            body["user"] = record["user_id"]
+        lines: dict[str, str] = {}
+        if profile.headers or profile.native_headers:
+            taken = {str(name).lower() for name in outgoing.headers} if outgoing.headers else frozenset[str]()
+            if profile.headers:
+                lines = carriers.headers(record, taken)
+            for name, native in profile.native_headers.items():
+                value = self._native(native, record)
+                if value is not None and name.lower() not in taken:
+                    lines[name] = carriers.encode(value)
+        return Carriers(lines, body)
+
+    def _fill_body(self, body: dict[str, Any], outgoing: Outgoing, profile: Profile, record: dict[str, Any]) -> None:
+        if profile.body:
+            given = outgoing.get(BODY_KEY)
+            if given is None or isinstance(given, Mapping):
+                body[BODY_KEY] = {**carriers.body_object(record), **cast("Mapping[str, Any]", given or {})}
+        if profile.metadata == "always" or (profile.metadata == "stored" and _is_stored(outgoing)):
+            pairs = _callers_metadata(outgoing)
+            if pairs is not None:
+                ours = carriers.metadata(record, pairs)
+                if ours:
+                    body["metadata"] = {**pairs, **ours}
+        for name, native in profile.native_body.items():
+            value = self._native(native, record)
+            if value is not None and not outgoing.has(name):
+                body[name] = value
+
+    def _native(self, native: Native, record: Mapping[str, Any]) -> str | None:
+        value = record.get(native.field)
+        if value is None:
+            return None
+        text = carriers.text_of(value)
+        if native.form == "hashed":
+            text = pseudonym(self._keyring.key(), text)
+        elif native.form == "token":
+            text = carriers.routing_token(text)
+        return text if len(text) <= native.limit else carriers.digest(text)
+
+    def step_down(self, stamp: Stamp, error: Exception) -> tuple[Stamp | None, bool] | None:
+        """What to send after ``error``: the same request on a lower rung (``None``: bare), and whether we were named.
+
+        ``None`` when the answer is the caller's business.
+        """
+        lower = verdict(error, stamp.rung, stamp.carriers.body, stamp.carriers.headers)
+        if lower is None:
+            return None
+        rung, named = lower
+        if rung is Rung.BARE:
+            return None, named
+        carried = self._carriers(stamp.outgoing, stamp.decision, rung, stamp.record)
+        return Stamp(stamp.outgoing, stamp.decision, rung, stamp.record, carried), named
+
+    def settle(self, stamp: Stamp, rung: Rung, error: Exception, *, named: bool) -> None:
+        """Remember that the endpoint refused ``stamp`` with ``error`` and answered well on ``rung``."""
+        origin, model = stamp.decision.endpoint.origin, stamp.outgoing.get("model")
+        self.ladder.settle(origin, model, rung, named=named, status=getattr(error, "status_code", None))
+
+
+_ladder = Ladder()
+
+
+def _is_stored(outgoing: Outgoing) -> bool:
+    store = outgoing.get("store")
+    return store is not False if outgoing.api == "responses" else store is True
+
+
+def _callers_metadata(outgoing: Outgoing) -> Mapping[Any, Any] | None:
+    """The caller's own pairs, from ``metadata`` and from ``extra_body``; ``None`` where they are no mapping."""
+    under = None if outgoing.body is None else outgoing.body.get("metadata")
+    over = None if outgoing.extra is None else outgoing.extra.get("metadata")
+    if (under is None or isinstance(under, Mapping)) and (over is None or isinstance(over, Mapping)):
+        return {**(under or {}), **(over or {})}  # pyright: ignore[reportUnknownVariableType]
+    return None
+
+
+def _own_fields(outgoing: Outgoing) -> dict[str, Any]:
+    """What the caller itself put into the request under our names; the body's object wins, then headers."""
+    own: dict[str, Any] = {}
+    pairs = _callers_metadata(outgoing)
+    if pairs and any(isinstance(key, str) and key.startswith(METADATA_PREFIX) for key in pairs):
+        own.update(from_metadata(pairs))
+    if outgoing.headers:
+        named = [
+            (name, value)
+            for name, value in outgoing.headers.items()
+            if isinstance(value, str) and name.lower().startswith(_OURS)
+        ]
+        if named:
+            own.update(from_headers(named))
+    if outgoing.has(BODY_KEY):
+        own.update(from_object(outgoing.get(BODY_KEY)))
+    return own

@@ -1,0 +1,367 @@
+"""Finding, registering and calling hint plugins."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import importlib.util
+import inspect
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, cast
+
+import pluggy
+
+from . import hookspecs
+from .errors import ConfigError
+from .hints import Hints, merge_hints, normal_hints
+from .isolation import Implementation, Plugin, run_each
+from .notices import forget, logger, once
+from .settings import Settings
+from .values import unknown_name
+
+__all__ = ["ENTRY_POINT_GROUP", "LoadedPlugin", "Registry", "loaded_plugins", "register", "registry", "unregister"]
+
+ENTRY_POINT_GROUP = "hermes_hints"
+
+Source = Literal["entry point", "directory", "registered"]
+State = Literal["loaded", "failed", "disabled", "set aside"]
+
+_HOOKS: Mapping[str, tuple[str, ...]] = {
+    "configure": ("settings",),
+    "contribute_hints": ("call", "identity"),
+    "request_stamped": ("call", "record", "carriers"),
+}
+_RANK: Mapping[Source, int] = {"entry point": 0, "directory": 1, "registered": 2}
+_MOST_KEYS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPlugin:
+    """A hint plugin as `loaded_plugins` lists it."""
+
+    name: str
+    source: Source
+    location: str
+    """The distribution and object, the path, or the module it comes from."""
+    state: State
+    error: str | None
+    """Why it failed, was set aside, or what went wrong last."""
+    hooks: tuple[str, ...]
+    failures: int
+    """How often it raised, was late or returned something unusable."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    name: str
+    source: Source
+    location: str
+    state: State
+    health: Plugin
+    order: int
+    module: object = None
+    hooks: tuple[str, ...] = ()
+
+
+class Registry:
+    """The hint plugins of this process."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self._entries: dict[str, _Entry] = {}
+        self._lock = threading.RLock()
+        self._settings = Settings()
+        self._searched: set[object] = set()
+        self._contributors: tuple[Implementation, ...] = ()
+        self._observers: tuple[Implementation, ...] = ()
+
+    @property
+    def busy(self) -> bool:
+        """Whether any plugin wants to be called."""
+        return bool(self._contributors or self._observers)
+
+    @property
+    def observed(self) -> bool:
+        """Whether any plugin wants to see what is stamped."""
+        return bool(self._observers)
+
+    def load(self, settings: Settings | None = None) -> None:
+        """Load what is installed and what lies in the operator's directory, once each; hand out new settings."""
+        with self._lock:
+            changed = settings is not None and settings != self._settings
+            if settings is not None:
+                self._settings = settings
+            if ENTRY_POINT_GROUP not in self._searched:
+                self._searched.add(ENTRY_POINT_GROUP)
+                for found in _entry_points():
+                    self._load_one(found.name, "entry point", _described(found), found.load)
+            directory = self._settings.hints_directory
+            if directory is not None and directory not in self._searched:
+                self._searched.add(directory)
+                for name, path in _in_directory(directory):
+                    self._load_one(name, "directory", str(path), functools.partial(_imported, name, path))
+            if changed:
+                for entry in list(self._entries.values()):
+                    if entry.state == "loaded" and not self._configured(entry):
+                        self._drop(entry)
+            self._arrange()
+
+    def register(self, plugin: object, name: str | None = None) -> LoadedPlugin:
+        """Add a plugin object or module; see the module's `register`."""
+        chosen = name or str(getattr(plugin, "__name__", type(plugin).__name__))
+        with self._lock:
+            known = self._entries.get(chosen)
+            if known is None or known.module is not plugin:
+                location = (
+                    getattr(plugin, "__file__", None) or getattr(plugin, "__module__", None) or repr(type(plugin))
+                )
+                self._load_one(chosen, "registered", str(location), lambda: plugin)
+                self._arrange()
+            return self._listed(self._entries[chosen])
+
+    def unregister(self, name: str) -> bool:
+        """Remove the plugin of that name; whether there was one. A call under way still finishes with it."""
+        with self._lock:
+            entry = self._entries.pop(name, None)
+            if entry is None:
+                return False
+            self._drop(entry)
+            self._arrange()
+            return True
+
+    def listed(self) -> tuple[LoadedPlugin, ...]:
+        """Every plugin, weakest first."""
+        with self._lock:
+            return tuple(self._listed(entry) for entry in sorted(self._entries.values(), key=_precedence))
+
+    def contribute(self, call: object, identity: object) -> dict[str, Any]:
+        """The hints of all plugins together; a later plugin wins over an earlier one."""
+        hints: dict[str, Any] = {}
+        contributors = self._contributors
+        if contributors:
+            results = run_each(contributors, (call, identity), self._settings.budget_ms / 1000)
+            for implementation, result in zip(contributors, results, strict=True):
+                if result is not None:
+                    merge_hints(hints, _usable(implementation.plugin, result))
+        return hints
+
+    def observe(self, call: object, record: object, carriers: object) -> None:
+        """Show all observers what leaves."""
+        run_each(self._observers, (call, record, carriers), self._settings.budget_ms / 1000)
+
+    def _load_one(self, name: str, source: Source, location: str, get: Callable[[], object]) -> None:
+        previous = self._entries.pop(name, None)
+        if previous is not None:
+            logger.info("hermes-hints: plugin %s from %s replaces the one from %s", name, location, previous.location)
+            self._drop(previous)
+        entry = _Entry(name, source, location, "failed", Plugin(name), len(self._entries))
+        self._entries[name] = entry
+        if name in self._settings.disabled_plugins:
+            entry.state = "disabled"
+            return
+        forget(("plugin", name, "could not be loaded"))
+        try:
+            loaded = get()
+            entry.module = loaded
+            plugin = loaded() if inspect.isclass(loaded) else loaded
+            entry.hooks = _checked(plugin)
+            if self._manager.register(plugin, name) is None:
+                msg = "pluggy has this name blocked"
+                raise ConfigError(msg)  # noqa: TRY301 - one place says what could not be loaded
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's import may raise anything
+            if self._manager.has_plugin(name):
+                self._manager.unregister(name=name)
+            entry.health.fault("could not be loaded", error, private=False)
+            return
+        entry.state = "loaded"
+        if not self._configured(entry):
+            self._drop(entry)
+
+    def _configured(self, entry: _Entry) -> bool:
+        """Hand the plugin its own settings; whether it took them."""
+        for found in self._manager.hook.configure.get_hookimpls():
+            if found.plugin_name == entry.name:
+                try:
+                    found.function(*([dict(self._settings.plugins.get(entry.name, {}))] if found.argnames else []))
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+                    entry.health.fault("refuses its settings", error, private=False)
+                    return False
+        return True
+
+    def _drop(self, entry: _Entry) -> None:
+        if entry.state == "loaded":
+            entry.state = "failed"
+            self._manager.unregister(name=entry.name)
+
+    def _arrange(self) -> None:
+        self._contributors = tuple(self._implementations("contribute_hints"))
+        self._observers = tuple(self._implementations("request_stamped"))
+
+    def _implementations(self, hook: str) -> Iterator[Implementation]:
+        arguments = _HOOKS[hook]
+        kept = {(known.plugin, known.hook): known for known in (*self._contributors, *self._observers)}
+        found = [
+            (implementation, self._entries[implementation.plugin_name])
+            for implementation in getattr(self._manager.hook, hook).get_hookimpls()
+            if implementation.plugin_name in self._entries
+        ]
+        for implementation, entry in sorted(
+            found, key=lambda pair: (pair[0].tryfirst - pair[0].trylast, *_precedence(pair[1]))
+        ):
+            positions = [arguments.index(name) for name in implementation.argnames]
+            yield kept.get((entry.health, hook)) or Implementation(
+                entry.health, hook, implementation.function, positions
+            )
+
+    @staticmethod
+    def _listed(entry: _Entry) -> LoadedPlugin:
+        health = entry.health
+        state: State = "set aside" if entry.state == "loaded" and health.set_aside else entry.state
+        return LoadedPlugin(entry.name, entry.source, entry.location, state, health.error, entry.hooks, health.failures)
+
+
+def _precedence(entry: _Entry) -> tuple[int, str, int]:
+    return (_RANK[entry.source], "" if entry.source == "registered" else entry.name, entry.order)
+
+
+def _entry_points() -> Sequence[importlib.metadata.EntryPoint]:
+    return sorted(importlib.metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda found: found.name)
+
+
+def _described(found: importlib.metadata.EntryPoint) -> str:
+    return f"{found.dist.name} {found.dist.version}: {found.value}" if found.dist is not None else found.value
+
+
+def _in_directory(directory: Path) -> Iterator[tuple[str, Path]]:
+    """Files ``NAME.py`` and folders ``NAME/__init__.py``, by name; names that start with ``.`` or ``_`` are skipped."""
+    try:
+        found = sorted(directory.iterdir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        once(logging.WARNING, ("directory", directory), "hermes-hints: no plugins from %s", directory, cause=error)
+        return
+    for path in found:
+        if path.name.startswith((".", "_")):
+            continue
+        if path.is_dir() and (path / "__init__.py").is_file():
+            yield path.name, path / "__init__.py"
+        elif path.suffix == ".py" and path.is_file():
+            yield path.stem, path
+
+
+def _imported(name: str, path: Path) -> ModuleType:
+    module_name = f"hermes_hints_plugins.{name.replace('-', '_')}"
+    folder = [str(path.parent)] if path.name == "__init__.py" else None
+    spec = importlib.util.spec_from_file_location(module_name, path, submodule_search_locations=folder)
+    if spec is None or spec.loader is None:
+        msg = f"{path} is not a Python file"
+        raise ConfigError(msg)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[module_name]
+        raise
+    return module
+
+
+def _checked(plugin: object) -> tuple[str, ...]:
+    """The hooks that a plugin implements.
+
+    Raises:
+        ConfigError: it implements none, one that does not exist, or one with other arguments, as a coroutine or wrapper.
+    """
+    names: list[str] = []
+    for attribute in dir(plugin):
+        marks = getattr(inspect.getattr_static(plugin, attribute, None), f"{hookspecs.PROJECT}_impl", None)
+        function = getattr(plugin, attribute, None)
+        if marks is None:
+            marks = getattr(function, f"{hookspecs.PROJECT}_impl", None)
+        if not isinstance(marks, Mapping):
+            continue
+        options = cast("Mapping[str, Any]", marks)
+        hook = str(options.get("specname") or attribute)
+        _check(hook, cast("Callable[..., object]", function), options)
+        names.append(hook)
+    if not names:
+        msg = f"it implements no hook; mark a function with hermes_hints.hookimpl, named {' or '.join(_HOOKS)}"
+        raise ConfigError(msg)
+    return tuple(names)
+
+
+def _check(hook: str, function: Callable[..., object], options: Mapping[str, Any]) -> None:
+    if hook not in _HOOKS:
+        raise ConfigError(unknown_name("the hook specification", hook, _HOOKS).replace("field", "hook"))
+    if options.get("wrapper") or options.get("hookwrapper"):
+        msg = f"{hook} is a wrapper; hint plugins are called one by one, write a plain function"
+        raise ConfigError(msg)
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        msg = f"{hook} is a coroutine function, and a request does not wait for one; write a plain function"
+        raise ConfigError(msg)
+    wrong = [name for name in inspect.signature(function).parameters if name not in _HOOKS[hook]]
+    if wrong:
+        msg = f"{hook} takes {', '.join(_HOOKS[hook])}, and any of them may be left out; it has no {wrong[0]!r}"
+        raise ConfigError(msg)
+
+
+def _usable(plugin: Plugin, result: object) -> dict[str, Any]:
+    """The part of what a plugin returned that can be used; the rest is the plugin's fault."""
+    try:
+        given = _mapping_of(result)
+        if given is None:
+            plugin.fault(
+                f"returned {type(result).__name__} from contribute_hints, "
+                f"not Hints or a mapping of at most {_MOST_KEYS} of its fields"
+            )
+            return {}
+        kept, problems = normal_hints(given)
+    except Exception as error:  # noqa: BLE001 - a mapping of the plugin's own may raise anything
+        plugin.fault("returned a mapping that cannot be read", error)
+        return {}
+    for problem in problems:
+        plugin.fault(f"returned what cannot be sent: {problem}")
+    return kept
+
+
+def _mapping_of(result: Any) -> Mapping[Any, Any] | None:  # noqa: ANN401 - whatever the plugin returned
+    if isinstance(result, Hints):
+        return Hints.fields(result)
+    if inspect.iscoroutine(result):
+        result.close()
+    return result if isinstance(result, Mapping) and len(result) <= _MOST_KEYS else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+registry = Registry()
+
+
+def register(plugin: object, name: str | None = None) -> LoadedPlugin:
+    """Add a hint plugin: a module, an object or a class (called without arguments) with functions marked `hookimpl`.
+
+    ``name`` is by default the module's or class's own. A plugin of the same name is replaced; the same object again is a
+    no-op. Never raises for what the plugin is: one that cannot be used is listed as failed, with the reason, and logged.
+    """
+    return registry.register(plugin, name)
+
+
+def unregister(name: str) -> bool:
+    """Remove the hint plugin of that name; whether there was one."""
+    return registry.unregister(name)
+
+
+def loaded_plugins() -> tuple[LoadedPlugin, ...]:
+    """Every hint plugin that was found, from the weakest to the strongest, with its state and what went wrong.
+
+    Precedence: entry points by name, then the hints directory by name, then registered ones in their order; the later
+    one wins a field that both set. ``@hookimpl(trylast=True)`` comes before all others, ``tryfirst=True`` after them.
+    """
+    registry.load()
+    return registry.listed()

@@ -1,0 +1,132 @@
+"""The operator's settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from .endpoints import parse_match
+from .errors import ConfigError
+from .privacy import Privacy
+from .profiles import BUILTIN, find_profile
+from .values import unknown_name
+
+__all__ = ["EndpointRule", "Settings", "state_directory"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, data: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever was given
+        if not isinstance(data, Mapping):
+            return data
+        given = cast("Mapping[str, object]", data)
+        unknown = [key for key in given if key not in cls.model_fields]
+        if unknown:
+            raise ValueError(unknown_name("hermes-hints settings", unknown[0], cls.model_fields))
+        return given
+
+
+class EndpointRule(_Section):
+    """One entry of ``endpoints``: what the endpoints that ``match`` covers may have."""
+
+    match: str
+    """A host, host:port, ``*.domain``, a URL prefix, a network such as ``10.1.0.0/16``, or ``*``."""
+    profile: str = "dispatcher"
+    privacy: Privacy = "raw"
+
+    @field_validator("match")
+    @classmethod
+    def _match(cls, text: str) -> str:
+        parse_match(text)
+        return text
+
+    @field_validator("profile")
+    @classmethod
+    def _profile(cls, name: str) -> str:
+        return find_profile(name).name
+
+    @model_validator(mode="after")
+    def _star(self) -> Self:
+        if self.match.strip() == "*" and not BUILTIN[self.profile].silent:
+            msg = "match '*' covers hosts that nobody named; name each host, or give '*' the profile 'off'"
+            raise ValueError(msg)
+        return self
+
+
+class Settings(_Section):
+    """What an operator can set. Frozen; everything has a default.
+
+    Raises:
+        pydantic.ValidationError: an unknown key or a wrong value. `Settings.load` says the same as a `ConfigError`.
+    """
+
+    endpoints: tuple[EndpointRule, ...] = ()
+    """Who gets what; the first match wins. Endpoints that none covers follow the built-in policy."""
+    privacy: Privacy = "raw"
+    """For endpoints that follow the built-in policy; a stricter one in ``endpoints`` wins."""
+    pseudonym_key: SecretStr | None = None
+    """The key for pseudonyms, at least 16 characters. Default: ``$HERMES_HINTS_KEY``, else a file made on first use."""
+    hints_directory: Path | None = None
+    """Where hint plugins of your own lie, a file or folder each. Default: none outside Hermes."""
+    disabled_plugins: tuple[str, ...] = ()
+    """Names of hint plugins that are not to be loaded."""
+    plugins: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict[str, Mapping[str, Any]])
+    """Each hint plugin's own settings, by its name."""
+    budget_ms: Annotated[float, Field(gt=0, le=1000)] = 20.0
+    """Time for all hint plugins together on one call, in milliseconds."""
+
+    @classmethod
+    def load(cls, given: Mapping[str, Any] | None, *, where: str = "settings") -> Self:
+        """Settings from a mapping, as read from a configuration file.
+
+        Raises:
+            ConfigError: a key or value is wrong; the message names it, ``where`` it stands, and the remedy.
+        """
+        try:
+            return cls.model_validate({} if given is None else given)
+        except ValidationError as error:
+            raise ConfigError(_sentence(error, where)) from None
+
+    def key_file(self) -> Path:
+        """Where the key for pseudonyms is kept when none is given."""
+        return state_directory() / "pseudonym.key"
+
+    def key_text(self) -> str | None:
+        """The key for pseudonyms that the operator gave, here or in ``$HERMES_HINTS_KEY``."""
+        if self.pseudonym_key is not None:
+            return self.pseudonym_key.get_secret_value()
+        return os.environ.get("HERMES_HINTS_KEY") or None
+
+
+def state_directory() -> Path:
+    """Where hermes-hints keeps what outlives a process.
+
+    ``$HERMES_HINTS_HOME``, else ``hermes-hints`` in ``$HERMES_HOME``, else ``hermes-hints`` in ``$XDG_STATE_HOME``
+    (``~/.local/state``, by the XDG Base Directory Specification).
+    """
+    own = os.environ.get("HERMES_HINTS_HOME")
+    if own:
+        return Path(own)
+    host = os.environ.get("HERMES_HOME")
+    if host:
+        return Path(host) / "hermes-hints"
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "hermes-hints"
+
+
+def _sentence(error: ValidationError, where: str) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join((where, *(str(part) for part in first["loc"])))
+    reason = first["msg"].removeprefix("Value error, ")
+    shown = first.get("input")
+    tellable = isinstance(shown, str | int | float | bool | None) and "pseudonym_key" not in first["loc"]
+    value = f" (it is {shown!r:.80})" if tellable else ""
+    more = error.error_count() - 1
+    return f"{place}: {reason}{value}" + (f"; {more} more" if more else "")

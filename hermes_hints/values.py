@@ -1,0 +1,239 @@
+"""What a field's value may be: the rules that `Identity`, `Hints`, `Call` and `Record` share."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, ClassVar, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema, model_validator
+
+__all__ = [
+    "EXT_KEY",
+    "MAX_CHARS",
+    "MAX_EXT",
+    "MAX_LABELS",
+    "Count",
+    "Id",
+    "Name",
+    "Normaliser",
+    "Scalar",
+    "Short",
+    "Value",
+    "ext_entries",
+    "identifier",
+    "label_list",
+    "name",
+    "scalar",
+    "short_text",
+    "unknown_name",
+]
+
+MAX_CHARS = 512
+"""Longest value in characters: what OpenAI's ``metadata`` takes (platform.openai.com/docs/api-reference/chat)."""
+MAX_LABELS = 32
+"""Most labels on one request."""
+MAX_EXT = 32
+"""Most ``ext`` entries on one request."""
+
+EXT_KEY = re.compile(r"(?=.{3,53}\Z)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
+"""``vendor.key``: at least one dot, and 53 characters at most, so that ``hermes_ext_<key>`` is within OpenAI's 64."""
+
+Scalar = str | int | float | bool
+"""What an ``ext`` value may be."""
+
+_LARGEST = 2**63
+
+
+def _plain(value: object) -> str | None:
+    """Return ``value`` as text that UTF-8 can carry; ``None`` for an absent one.
+
+    Raises:
+        ValueError: ``value`` is neither text nor a whole number.
+    """
+    if value is None:
+        return None
+    if type(value) is not str:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            msg = f"must be text, not {type(value).__name__}"
+            raise ValueError(msg)
+        if isinstance(value, int) and not -_LARGEST < value < _LARGEST:
+            msg = "is a number of more than 64 bits"
+            raise ValueError(msg)
+        value = str(value)
+    if value.isascii():
+        return value if value and not value.isspace() else None
+    value = value.encode("utf-8", "replace").decode("utf-8") if any("\ud800" <= c <= "\udfff" for c in value) else value
+    return value if not value.isspace() else None
+
+
+def identifier(value: object) -> str | None:
+    """An id: kept as it is; one over 512 characters becomes ``sha256-`` and its digest, so that it stays unique.
+
+    Raises:
+        ValueError: ``value`` is neither text nor a whole number.
+    """
+    text = _plain(value)
+    if text is None or len(text) <= MAX_CHARS:
+        return text
+    return f"sha256-{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def name(value: object) -> str | None:
+    """A display name: cut at 512 characters.
+
+    Raises:
+        ValueError: ``value`` is neither text nor a whole number.
+    """
+    text = _plain(value)
+    return text if text is None else text[:MAX_CHARS]
+
+
+def short_text(value: object) -> str | None:
+    """A hint: refused over 512 characters, because half a model name is another model's name.
+
+    Raises:
+        ValueError: ``value`` is not text, or too long.
+    """
+    text = _plain(value)
+    if text is not None and len(text) > MAX_CHARS:
+        msg = f"is {len(text):,} characters long, more than {MAX_CHARS}"
+        raise ValueError(msg)
+    return text
+
+
+def label_list(value: object) -> tuple[str, ...] | None:
+    """Labels, from a list or from comma-joined text; in order, each once.
+
+    Raises:
+        ValueError: not a list of texts, or more than 32.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        if len(value) > MAX_CHARS * MAX_LABELS:
+            msg = f"is {len(value):,} characters long, more than {MAX_CHARS * MAX_LABELS:,}"
+            raise ValueError(msg)
+        parts: Iterable[object] = value.split(",")
+    elif isinstance(value, list | tuple | set | frozenset):
+        given = cast("Iterable[object]", value)
+        parts = (part for item in given for part in (item.split(",") if isinstance(item, str) else (item,)))
+    else:
+        msg = f"must be a list of texts, not {type(value).__name__}"
+        raise ValueError(msg)
+    labels: dict[str, None] = {}
+    for part in parts:
+        text = short_text(part.strip() if isinstance(part, str) else part)
+        if text is not None:
+            labels[text] = None
+        if len(labels) > MAX_LABELS:
+            msg = f"has more than {MAX_LABELS} entries"
+            raise ValueError(msg)
+    return tuple(labels) or None
+
+
+def scalar(value: object) -> Scalar | None:
+    """One ``ext`` value: text of at most 512 characters, a 64-bit whole number, a finite number, or a truth value.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        msg = "is not a finite number"
+        raise ValueError(msg)
+    if isinstance(value, int) and -_LARGEST < value < _LARGEST:
+        return value
+    return short_text(value)
+
+
+def ext_entries(value: object) -> dict[str, Scalar] | None:
+    """The open part of the hints: ``{"vendor.key": value}``.
+
+    Raises:
+        ValueError: a key without a dot or over 53 characters, a nested value, or more than 32 entries.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        msg = f"must be a mapping, not {type(value).__name__}"
+        raise ValueError(msg)
+    entries = cast("Mapping[object, object]", value)
+    if len(entries) > MAX_EXT:
+        msg = f"has more than {MAX_EXT} entries"
+        raise ValueError(msg)
+    kept: dict[str, Scalar] = {}
+    for key, item in entries.items():
+        if not isinstance(key, str) or EXT_KEY.fullmatch(key) is None:
+            msg = f"key {key!r:.80} is not of the form 'vendor.key' (letters, digits, _ and -, 53 characters at most)"
+            raise ValueError(msg)
+        try:
+            taken = scalar(item)
+        except ValueError as error:
+            msg = f"{key}: {error}"
+            raise ValueError(msg) from None
+        if taken is not None:
+            kept[key] = taken
+    return kept or None
+
+
+def _count(value: object) -> object:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:  # noqa: PLR2004 - fits 32 bits
+        return int(value)
+    return value
+
+
+def _text_schema(**more: object) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_CHARS, **more})
+
+
+Id = Annotated[str | None, BeforeValidator(identifier), _text_schema()]
+Name = Annotated[str | None, BeforeValidator(name), _text_schema()]
+Short = Annotated[str | None, BeforeValidator(short_text), _text_schema()]
+Count = Annotated[int | None, BeforeValidator(_count), WithJsonSchema({"type": "integer", "minimum": 1})]
+
+
+class Value(BaseModel):
+    """Base of the frozen values: unknown names are refused with the nearest known one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, str_strip_whitespace=False)
+
+    accepted_aliases: ClassVar[Mapping[str, str]] = {}
+    """Other names a field is known by where it comes from."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, data: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever was given
+        if not isinstance(data, Mapping):
+            return data
+        given = dict(cast("Mapping[str, object]", data))
+        for alias, field in cls.accepted_aliases.items():
+            if alias in given:
+                value = given.pop(alias)
+                given.setdefault(field, value)
+        unknown = [key for key in given if key not in cls.model_fields]
+        if unknown:
+            raise ValueError(unknown_name(cls.__name__, unknown[0], cls.model_fields))
+        return given
+
+    def fields(self) -> dict[str, Any]:
+        """The fields that have a value, by name, in the order of the wire contract."""
+        return {key: value for key, value in self.__dict__.items() if value is not None}
+
+
+def unknown_name(what: str, given: object, known: Iterable[str]) -> str:
+    """A sentence for a name that is not known, with the nearest known one or the whole list."""
+    names = sorted(known)
+    close = difflib.get_close_matches(str(given), names, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
+    return f"{what} has no field {given!r:.80}; {hint}"
+
+
+Normaliser = Callable[[object], Any]
+"""Takes any value, returns the normal one or ``None`` for absent, raises ValueError with the reason."""
