@@ -1,0 +1,48 @@
+"""Registration with the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..notices import logger
+from ..openai import install
+from ..pipeline import Pipeline
+from ..plugins import registry
+from .configuration import load_settings
+from .host import find_host
+from .middleware import Middleware
+from .session import Sessions
+
+__all__ = ["register"]
+
+
+def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, which has no stubs
+    """Register with the host; called by it, again after each new discovery, with the same result.
+
+    Raises:
+        ConfigError: a setting is wrong; the host logs the message, lists the plugin with it and goes on without hints.
+    """
+    host = find_host()
+    settings = load_settings(host)
+    registry.load(settings)
+    sessions = Sessions(host, _profile(ctx))
+    pipeline = Pipeline(settings)
+    ctx.register_middleware("llm_request", Middleware(pipeline, sessions))
+    for hook, callback in _hooks(sessions).items():
+        if hook in host.hooks:
+            ctx.register_hook(hook, callback)
+    install(settings=settings)
+    for name in host.missing():
+        logger.warning("hermes-hints: this host has no %s; requests carry less identity", name)
+
+
+def _profile(ctx: Any) -> str | None:  # noqa: ANN401 - likewise
+    name = getattr(ctx, "profile_name", None)
+    return name if isinstance(name, str) else None
+
+
+def _hooks(sessions: Sessions) -> dict[str, Any]:
+    def subagent_start(*, child_session_id: str | None = None, parent_session_id: str | None = None, **_: Any) -> None:
+        sessions.started(child_session_id, parent_session_id)
+
+    return {"subagent_start": subagent_start}
