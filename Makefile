@@ -1,0 +1,60 @@
+# Every target sets up what it needs, in .environments/ inside the checkout, from a stock Python 3.11 or later.
+PYTHON ?= python3
+ENV := .environments
+
+.PHONY: help demo test test-openai2 lint e2e wheel clean
+
+help:
+	@echo "make demo          a real Hermes, three people, two rooms: what reaches a dispatcher, and why it chose its model"
+	@echo "make test          the tests, on the newest openai"
+	@echo "make test-openai2  the same on the versions that Hermes pins"
+	@echo "make lint          ruff, mypy and pyright"
+	@echo "make e2e           the tests that start the real programs"
+	@echo "make wheel         build the wheel into dist/"
+
+demo: $(ENV)/test/ready
+	$(ENV)/test/bin/python -m tests.e2e.demo
+
+test: $(ENV)/test/ready
+	$(ENV)/test/bin/python -m pytest
+
+test-openai2: $(ENV)/openai2/ready
+	$(ENV)/openai2/bin/python -m pytest
+
+lint: $(ENV)/lint/ready
+	$(ENV)/lint/bin/ruff format --check .
+	$(ENV)/lint/bin/ruff check .
+	$(ENV)/lint/bin/mypy
+	$(ENV)/lint/bin/pyright --pythonpath $(ENV)/lint/bin/python
+
+e2e: $(ENV)/test/ready
+	$(ENV)/test/bin/python -m pytest -m e2e tests/e2e
+
+wheel: $(ENV)/build/ready
+	rm -rf dist
+	$(ENV)/build/bin/python -m build --outdir dist .
+
+clean:
+	rm -rf $(ENV) dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+# pip 25.1 is the first that installs dependency groups.
+define environment
+	@echo "setting up $(@D)"
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(1)
+	@touch $@
+endef
+
+$(ENV)/test/ready: pyproject.toml
+	$(call environment,--group test --editable .)
+
+$(ENV)/openai2/ready: pyproject.toml
+	$(call environment,--group test --editable . openai==2.24.0 pydantic==2.13.4 httpx==0.28.1)
+
+$(ENV)/lint/ready: pyproject.toml
+	$(call environment,--group test --group lint --editable .)
+
+$(ENV)/build/ready: pyproject.toml
+	$(call environment,--group build)
