@@ -11,7 +11,7 @@ from typing import Any
 
 from . import receive
 from .call import Call
-from .context import calling, hint, identify
+from .context import Scope, calling, hint, identify
 from .errors import ConfigError
 from .hints import Hints
 from .hookspecs import hookimpl, hookspec
@@ -30,6 +30,7 @@ __all__ = [
     "Identity",
     "LoadedPlugin",
     "Record",
+    "Scope",
     "Settings",
     "calling",
     "hint",

@@ -126,8 +126,8 @@ def encode(value: object) -> str:
 
 
 def _encode(text: str) -> str:
-    normal = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
-    shown = "".join(char for char in normal if unicodedata.category(char) != "Cc")
+    plain = text.encode("utf-8", "replace").decode()
+    shown = unicodedata.normalize("NFC", "".join(char for char in plain if unicodedata.category(char) != "Cc"))
     inner = shown.strip(" ")
     start = shown.index(inner) if inner else 0
     pieces: list[str] = []

@@ -17,6 +17,7 @@ __all__ = ["Ambient", "Scope", "calling", "current", "hint", "identify"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_V = TypeVar("_V", Identity, Hints, Call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +175,14 @@ def _around_async_generator(scope: Scope, function: Callable[..., Any]) -> Calla
 def identify(identity: Identity | None = None, /, **fields: Any) -> Scope:
     """Attribute the calls inside to a person, a place and a conversation.
 
-    Takes an `Identity`, or its fields as keyword arguments. Inner scopes complete outer ones (see `Identity.over`).
+    Takes an `Identity`, or its fields as keyword arguments; those given beside it go over it (see `Identity.over`), as
+    inner scopes go over outer ones.
 
     Raises:
         pydantic.ValidationError: a field that does not exist, or a value that is neither text nor a whole number.
     """
-    return Scope(identity=_given(Identity, identity, fields))
+    said = Identity(**fields)
+    return Scope(identity=said if identity is None else said.over(_only(Identity, identity)))
 
 
 def hint(hints: Hints | None = None, /, **fields: Any) -> Scope:
@@ -204,10 +207,14 @@ def calling(call: Call | None = None, /, **fields: Any) -> Scope:
     return Scope(call=_given(Call, call, fields))
 
 
-_V = TypeVar("_V", Identity, Hints, Call)
-
-
 def _given(kind: type[_V], value: _V | None, fields: dict[str, Any]) -> _V:
     if value is None:
         return kind(**fields)
-    return kind(**{**value.fields(), **fields}) if fields else value
+    return kind(**{**_only(kind, value).fields(), **fields}) if fields else _only(kind, value)
+
+
+def _only(kind: type[_V], value: _V) -> _V:
+    """``value`` without what a subclass adds to it, as `Record` does."""
+    if type(value) is kind:
+        return value
+    return kind(**{field: said for field, said in value.fields().items() if field in kind.model_fields})

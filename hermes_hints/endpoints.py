@@ -21,6 +21,7 @@ _PRIVATE = tuple(
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_AUTHORITY = re.compile(r"(?:.*@)?(?:\[[^\[\]]*\]|[^\[\]:]*)(?::[0-9]*)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,16 @@ def parse_endpoint(url: str) -> Endpoint:
 
 
 def _host(parts: SplitResult) -> str:
-    return (parts.hostname or "").partition("%")[0]
+    """The host, lower case; of an IPv6 address without its zone.
+
+    Raises:
+        ValueError: there is more in the authority than user, host and port.
+    """
+    if _AUTHORITY.fullmatch(parts.netloc) is None:
+        msg = "its authority is not user@host:port"
+        raise ValueError(msg)
+    host = parts.hostname or ""
+    return host.partition("%")[0] if ":" in host else host
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -125,7 +135,7 @@ def parse_match(text: str, *, key: str = "match") -> Match:
     Raises:
         ConfigError: it is none of these; the message names ``key``, the value and the remedy.
     """
-    wanted = text.strip().lower()
+    wanted = text.strip()
     network = None
     if "://" not in wanted and "/" in wanted:
         try:
@@ -150,6 +160,8 @@ def parse_match(text: str, *, key: str = "match") -> Match:
     if not good or "@" in parts.netloc or (not bare and parts.scheme not in _DEFAULT_PORTS):
         msg = f"{key}: {text!r} names no endpoint; write a host, host:port, a URL without credentials or a network such as 10.1.0.0/16"
         raise ConfigError(msg)
+    address = _address(host)
+    network = None if address is None else ipaddress.ip_network(address)
     if bare:
-        return Match(text, None, host, port, "", None)
-    return Match(text, parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], parts.path.rstrip("/"), None)
+        return Match(text, None, host, port, "", network)
+    return Match(text, parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], parts.path.rstrip("/"), network)

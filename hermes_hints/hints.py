@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -19,7 +20,6 @@ from .values import (
     ext_entries,
     label_list,
     short_text,
-    unknown_name,
 )
 
 __all__ = ["NO_HINTS", "Hints", "Priority", "merge_hints", "normal_hints"]
@@ -50,7 +50,7 @@ def _priority(value: object) -> Any:  # noqa: ANN401 - one of Priority's literal
     text = short_text(value)
     if text is None or text in get_args(Priority):
         return text
-    msg = f"is {text!r}; it must be one of {', '.join(get_args(Priority))}"
+    msg = f"must be one of {', '.join(get_args(Priority))}"
     raise ValueError(msg)
 
 
@@ -94,7 +94,8 @@ NO_HINTS = Hints()
 def normal_hints(given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
     """The usable part of a mapping of hints, and one sentence for each part that is not.
 
-    A key with a dot is taken as an ``ext`` entry. Never raises for what the mapping holds.
+    A key with a dot is taken as an ``ext`` entry. Never raises for what the mapping holds. The sentences are for the log:
+    they quote neither values nor unknown keys, either of which may be an identity.
     """
     kept: dict[str, Any] = {}
     problems: list[str] = []
@@ -108,7 +109,9 @@ def normal_hints(given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
             elif key in Identity.model_fields:
                 problems.append(f"{key!r} is an identity field, which only the host or the caller may set")
             else:
-                problems.append(unknown_name("Hints", key, normalisers))
+                close = difflib.get_close_matches(key[:80], normalisers, n=1) if isinstance(key, str) else []
+                known = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(normalisers)}"
+                problems.append(f"a key is no field of Hints, nor of the form 'vendor.key'; {known}")
             continue
         try:
             taken = normalise(value)
@@ -126,16 +129,17 @@ def normal_hints(given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def merge_hints(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """``under`` with ``over`` on top: ``labels`` and ``ext`` add up (within their limits), any other field is replaced.
+    """``under`` with ``over`` on top: ``labels`` and ``ext`` add up, any other field is replaced.
 
-    ``under`` is changed and returned; both hold normal values.
+    Where they would exceed their limit, those of ``over`` stay. ``under`` is changed and returned; both hold normal values.
     """
     for key, value in over.items():
         if key == "ext" and "ext" in under:
-            both = {**under["ext"], **value}
-            under["ext"] = both if len(both) <= MAX_EXT else dict(list(both.items())[-MAX_EXT:])
+            spare = [name for name in under["ext"] if name not in value][: MAX_EXT - len(value)]
+            under["ext"] = {**{name: under["ext"][name] for name in spare}, **value}
         elif key == "labels" and "labels" in under:
-            under["labels"] = tuple(dict.fromkeys((*under["labels"], *value)))[:MAX_LABELS]
+            spare = [label for label in under["labels"] if label not in value][: MAX_LABELS - len(value)]
+            under["labels"] = (*spare, *value)
         else:
             under[key] = value
     return under

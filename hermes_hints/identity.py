@@ -53,15 +53,16 @@ class Identity(Value):
         if not isinstance(data, Mapping):
             return data
         given = cast("Mapping[str, object]", data)
-        if not given.get("conversation_id") and given.get("session_id"):
-            return {**given, "conversation_id": given["session_id"]}
+        conversation = given.get("conversation_id")
+        if conversation is None or (isinstance(conversation, str) and not conversation.strip()):
+            return {**given, "conversation_id": given.get("session_id")}
         return given
 
     def over(self, outer: Identity) -> Identity:
         """This identity, completed by an ``outer`` one.
 
         Naming another ``platform``, ``user_id``, ``chat_id`` or ``session_id`` drops what the outer identity said of the
-        old one (its names, thread, conversation), so that two people are never mixed into one.
+        old one (its names, message, thread, conversation), so that two people are never mixed into one.
         """
         return self if outer is NOBODY else _over(self, outer)
 
@@ -73,7 +74,7 @@ _HEADS: Mapping[str, tuple[str, ...]] = {
         *("user_id", "user_id_alt", "user_name", "chat_id", "chat_name", "chat_type"),
         *("thread_id", "message_id", "session_key"),
     ),
-    "user_id": ("user_id_alt", "user_name"),
+    "user_id": ("user_id_alt", "user_name", "message_id", "session_key"),
     "chat_id": ("chat_name", "chat_type", "thread_id", "message_id", "session_key"),
     "session_id": ("conversation_id", "session_key", "parent_session_id"),
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -75,7 +76,9 @@ class Implementation:
         """Call the function; what it raises is its plugin's fault and comes out as ``None``."""
         try:
             return self(arguments)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, a CancelledError too
             self.plugin.fault(f"raised in {self.hook}", error)
             return None
 
@@ -87,16 +90,19 @@ def run_each(implementations: Sequence[Implementation], arguments: tuple[Any, ..
     here (a plugin that itself calls a model) finds no implementations.
     """
     results: list[Any] = [None] * len(implementations)
-    if _inside.get():
-        return results
-    token = _inside.set(True)
-    try:
-        on_trial = _run_inline(implementations, arguments, budget, results)
-        if on_trial:
-            _run_on_trial(implementations, on_trial, arguments, budget, results)
-    finally:
-        _inside.reset(token)
+    if not _inside.get():
+        # In a copy of the context, so that a scope which a plugin enters and never leaves is not the caller's.
+        contextvars.copy_context().run(_run_all, implementations, arguments, budget, results)
     return results
+
+
+def _run_all(
+    implementations: Sequence[Implementation], arguments: tuple[Any, ...], budget: float, results: list[Any]
+) -> None:
+    _inside.set(True)
+    on_trial = _run_inline(implementations, arguments, budget, results)
+    if on_trial:
+        _run_on_trial(implementations, on_trial, arguments, budget, results)
 
 
 def _run_inline(
@@ -213,7 +219,8 @@ class _Worker:
 
 
 _idle: list[_Worker] = []
-os.register_at_fork(after_in_child=_idle.clear)
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_idle.clear)
 
 
 def _hand_over(job: _Job) -> None:

@@ -25,12 +25,24 @@ from .notices import forget, logger, once
 from .settings import Settings
 from .values import unknown_name
 
-__all__ = ["ENTRY_POINT_GROUP", "LoadedPlugin", "Registry", "loaded_plugins", "register", "registry", "unregister"]
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "Admit",
+    "LoadedPlugin",
+    "Registry",
+    "loaded_plugins",
+    "register",
+    "registry",
+    "unregister",
+]
 
 ENTRY_POINT_GROUP = "hermes_hints"
 
 Source = Literal["entry point", "directory", "registered"]
 State = Literal["loaded", "failed", "disabled", "set aside"]
+
+Admit = Callable[[str], str | None]
+"""Why a plugin of this name is not to be loaded; ``None`` when it is."""
 
 _HOOKS: Mapping[str, tuple[str, ...]] = {
     "configure": ("settings",),
@@ -78,6 +90,7 @@ class Registry:
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.RLock()
         self._settings = Settings()
+        self._admit: Admit = _all_wanted
         self._searched: set[object] = set()
         self._contributors: tuple[Implementation, ...] = ()
         self._observers: tuple[Implementation, ...] = ()
@@ -92,9 +105,14 @@ class Registry:
         """Whether any plugin wants to see what is stamped."""
         return bool(self._observers)
 
-    def load(self, settings: Settings | None = None) -> None:
-        """Load what is installed and what lies in the operator's directory, once each; hand out new settings."""
+    def load(self, settings: Settings | None = None, admit: Admit | None = None) -> None:
+        """Load what is installed and what lies in the operator's directory, once each; hand out new settings.
+
+        ``admit`` tells of a name why a plugin found under it is not wanted, or ``None``; `register` does not ask it.
+        """
         with self._lock:
+            if admit is not None:
+                self._admit = admit
             changed = settings is not None and settings != self._settings
             if settings is not None:
                 self._settings = settings
@@ -163,8 +181,12 @@ class Registry:
             self._drop(previous)
         entry = _Entry(name, source, location, "failed", Plugin(name), len(self._entries))
         self._entries[name] = entry
-        if name in self._settings.disabled_plugins:
+        unwanted = "in disabled_plugins" if name in self._settings.disabled_plugins else None
+        if unwanted is None and source != "registered":
+            unwanted = self._admit(name)
+        if unwanted is not None:
             entry.state = "disabled"
+            entry.health.error = unwanted
             return
         forget(("plugin", name, "could not be loaded"))
         try:
@@ -225,6 +247,10 @@ class Registry:
         health = entry.health
         state: State = "set aside" if entry.state == "loaded" and health.set_aside else entry.state
         return LoadedPlugin(entry.name, entry.source, entry.location, state, health.error, entry.hooks, health.failures)
+
+
+def _all_wanted(_: str) -> str | None:
+    return None
 
 
 def _precedence(entry: _Entry) -> tuple[int, str, int]:

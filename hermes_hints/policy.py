@@ -33,7 +33,7 @@ class Policy:
         self._rules: tuple[tuple[Match, Profile, Privacy], ...] = tuple(
             (parse_match(rule.match), BUILTIN[rule.profile], rule.privacy) for rule in settings.endpoints
         )
-        self._privacy: Privacy = privacy or settings.privacy
+        self._privacy: Privacy = strictest(settings.privacy, privacy or "raw")
 
     def decide(self, endpoint: Endpoint) -> Decision:
         """What ``endpoint`` may have. A public host that nobody named gets nothing, which is said once in the log."""

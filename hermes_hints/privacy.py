@@ -96,7 +96,7 @@ def _from_file(file: Path) -> bytes:
     except OSError as error:
         msg = f"pseudonym_key: the key file {file} cannot be used ({error}); make it readable, or set pseudonym_key"
         raise ConfigError(msg) from error
-    if mode & 0o077:
+    if os.name == "posix" and mode & 0o077:
         msg = (
             f"pseudonym_key: the key file {file} may be read by others (mode {mode & 0o777:04o}); run: chmod 600 {file}"
         )

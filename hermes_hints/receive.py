@@ -11,7 +11,7 @@ from .carriers import decode
 from .hints import Hints
 from .identity import Identity
 from .record import Record
-from .values import EXT_KEY, MAX_EXT, Normaliser, identifier, name, scalar, short_text
+from .values import EXT_KEY, MAX_EXT, Normaliser, count, identifier, name, scalar, short_text
 from .wire import BODY_KEY, HEADERS, METADATA, METADATA_EXT, NAMES
 
 __all__ = ["Headers", "from_headers", "from_metadata", "from_object", "read"]
@@ -82,7 +82,7 @@ def from_headers(headers: Headers | None) -> dict[str, Any]:
     for raw_name, raw_value in pairs:
         field = _BY_HEADER.get(_latin(raw_name).lower())
         if field is not None and field not in fields:
-            _keep(fields, field, _NORMALISERS[field], decode(_latin(raw_value).strip()))
+            _keep(fields, field, _NORMALISERS[field], decode(_latin(raw_value).strip(" \t")))
     return fields
 
 
@@ -119,17 +119,11 @@ def _keep_ext(fields: dict[str, Any], entries: Iterable[tuple[object, object]]) 
         fields["ext"] = kept
 
 
-def _count(value: object) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:  # noqa: PLR2004 - fits 32 bits
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31 else None
-
-
 _NORMALISERS: Mapping[str, Normaliser] = {
     **{field: name if field in NAMES else identifier for field in Identity.model_fields},
     **{field: identifier for field in CALL_FIELDS if field in Call.model_fields},
     "purpose": short_text,
-    "call": _count,
+    "call": count,
     **Hints.normalisers,
 }
 _BY_HEADER = {header.lower(): field for field, header in HEADERS}

@@ -54,8 +54,8 @@ class EndpointRule(_Section):
 
     @model_validator(mode="after")
     def _star(self) -> Self:
-        if self.match.strip() == "*" and not BUILTIN[self.profile].silent:
-            msg = "match '*' covers hosts that nobody named; name each host, or give '*' the profile 'off'"
+        if parse_match(self.match).host == "*" and not BUILTIN[self.profile].silent:
+            msg = f"match {self.match!r} covers hosts that nobody named; name each host, or give it the profile 'off'"
             raise ValueError(msg)
         return self
 
@@ -124,9 +124,11 @@ def state_directory() -> Path:
 def _sentence(error: ValidationError, where: str) -> str:
     first = error.errors(include_url=False)[0]
     place = ".".join((where, *(str(part) for part in first["loc"])))
-    reason = first["msg"].removeprefix("Value error, ")
+    reason = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
     shown = first.get("input")
-    tellable = isinstance(shown, str | int | float | bool | None) and "pseudonym_key" not in first["loc"]
+    # The whole of the settings, or a plugin's own, may hold a secret.
+    told = bool(first["loc"]) and first["loc"][0] not in ("pseudonym_key", "plugins")
+    tellable = told and isinstance(shown, str | int | float | bool | None)
     value = f" (it is {shown!r:.80})" if tellable else ""
     more = error.error_count() - 1
     return f"{place}: {reason}{value}" + (f"; {more} more" if more else "")

@@ -23,6 +23,7 @@ __all__ = [
     "Scalar",
     "Short",
     "Value",
+    "count",
     "ext_entries",
     "identifier",
     "label_list",
@@ -46,6 +47,7 @@ Scalar = str | int | float | bool
 """What an ``ext`` value may be."""
 
 _LARGEST = 2**63
+_MOST_CALLS = 2**31
 
 
 def _plain(value: object) -> str | None:
@@ -63,11 +65,14 @@ def _plain(value: object) -> str | None:
         if isinstance(value, int) and not -_LARGEST < value < _LARGEST:
             msg = "is a number of more than 64 bits"
             raise ValueError(msg)
-        value = str(value)
-    if value.isascii():
-        return value if value and not value.isspace() else None
-    value = value.encode("utf-8", "replace").decode("utf-8") if any("\ud800" <= c <= "\udfff" for c in value) else value
-    return value if not value.isspace() else None
+        # The content of an enum's member, not its name.
+        value = str.__str__(value) if isinstance(value, str) else int.__repr__(value)
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            value = value.encode("utf-8", "replace").decode()
+    return value if value and not value.isspace() else None
 
 
 def identifier(value: object) -> str | None:
@@ -89,7 +94,7 @@ def name(value: object) -> str | None:
         ValueError: ``value`` is neither text nor a whole number.
     """
     text = _plain(value)
-    return text if text is None else text[:MAX_CHARS]
+    return _plain(text[:MAX_CHARS]) if text is not None and len(text) > MAX_CHARS else text
 
 
 def short_text(value: object) -> str | None:
@@ -100,7 +105,7 @@ def short_text(value: object) -> str | None:
     """
     text = _plain(value)
     if text is not None and len(text) > MAX_CHARS:
-        msg = f"is {len(text):,} characters long, more than {MAX_CHARS}"
+        msg = f"is longer than {MAX_CHARS} characters"
         raise ValueError(msg)
     return text
 
@@ -115,7 +120,7 @@ def label_list(value: object) -> tuple[str, ...] | None:
         return None
     if isinstance(value, str):
         if len(value) > MAX_CHARS * MAX_LABELS:
-            msg = f"is {len(value):,} characters long, more than {MAX_CHARS * MAX_LABELS:,}"
+            msg = f"is longer than {MAX_CHARS * MAX_LABELS:,} characters"
             raise ValueError(msg)
         parts: Iterable[object] = value.split(",")
     elif isinstance(value, list | tuple | set | frozenset):
@@ -145,11 +150,11 @@ def scalar(value: object) -> Scalar | None:
         return value
     if isinstance(value, float):
         if math.isfinite(value):
-            return value
+            return float(value)
         msg = "is not a finite number"
         raise ValueError(msg)
     if isinstance(value, int) and -_LARGEST < value < _LARGEST:
-        return value
+        return int(value)
     return short_text(value)
 
 
@@ -171,7 +176,7 @@ def ext_entries(value: object) -> dict[str, Scalar] | None:
     kept: dict[str, Scalar] = {}
     for key, item in entries.items():
         if not isinstance(key, str) or EXT_KEY.fullmatch(key) is None:
-            msg = f"key {key!r:.80} is not of the form 'vendor.key' (letters, digits, _ and -, 53 characters at most)"
+            msg = "has a key that is not of the form 'vendor.key' (letters, digits, _ and -, 53 characters at most)"
             raise ValueError(msg)
         try:
             taken = scalar(item)
@@ -183,10 +188,19 @@ def ext_entries(value: object) -> dict[str, Scalar] | None:
     return kept or None
 
 
-def _count(value: object) -> object:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:  # noqa: PLR2004 - fits 32 bits
-        return int(value)
-    return value
+def count(value: object) -> int | None:
+    """A number of calls, from 1: a 31-bit whole number, or its decimal digits.
+
+    Raises:
+        ValueError: anything else.
+    """
+    digits = _plain(value)
+    if digits is None:
+        return None
+    if digits.isascii() and digits.isdigit() and len(digits) < 11 and 0 < int(digits) < _MOST_CALLS:  # noqa: PLR2004 - so many digits have 31 bits
+        return int(digits)
+    msg = f"is not a whole number from 1 to {_MOST_CALLS - 1:,}"
+    raise ValueError(msg)
 
 
 def _text_schema(**more: object) -> WithJsonSchema:
@@ -196,7 +210,11 @@ def _text_schema(**more: object) -> WithJsonSchema:
 Id = Annotated[str | None, BeforeValidator(identifier), _text_schema()]
 Name = Annotated[str | None, BeforeValidator(name), _text_schema()]
 Short = Annotated[str | None, BeforeValidator(short_text), _text_schema()]
-Count = Annotated[int | None, BeforeValidator(_count), WithJsonSchema({"type": "integer", "minimum": 1})]
+Count = Annotated[
+    int | None,
+    BeforeValidator(count),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": _MOST_CALLS - 1}),
+]
 
 
 class Value(BaseModel):
@@ -216,7 +234,8 @@ class Value(BaseModel):
         for alias, field in cls.accepted_aliases.items():
             if alias in given:
                 value = given.pop(alias)
-                given.setdefault(field, value)
+                if given.get(field) in (None, ""):
+                    given[field] = value
         unknown = [key for key in given if key not in cls.model_fields]
         if unknown:
             raise ValueError(unknown_name(cls.__name__, unknown[0], cls.model_fields))
@@ -230,9 +249,10 @@ class Value(BaseModel):
 def unknown_name(what: str, given: object, known: Iterable[str]) -> str:
     """A sentence for a name that is not known, with the nearest known one or the whole list."""
     names = sorted(known)
-    close = difflib.get_close_matches(str(given), names, n=1)
+    shown = given[:80] if isinstance(given, str) else type(given).__name__
+    close = difflib.get_close_matches(shown, names, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
-    return f"{what} has no field {given!r:.80}; {hint}"
+    return f"{what} has no field {shown!r}; {hint}"
 
 
 Normaliser = Callable[[object], Any]

@@ -20,8 +20,6 @@ class Host:
     """``gateway.session_context.get_session_env``: task-local identity by ``HERMES_SESSION_*`` name."""
     conversation: Callable[[], str | None] | None
     """``agent.portal_tags.get_conversation_context``: the conversation's root, the same over compression."""
-    affinity: Callable[[], str | None] | None
-    """``agent.portal_tags.get_affinity_scope`` (0.20 and later): goes before ``conversation`` where it is set."""
     configuration: Callable[[], Mapping[str, Any]] | None
     """``hermes_cli.config.load_config``: the whole of config.yaml."""
     hooks: frozenset[str]
@@ -48,7 +46,6 @@ def find_host() -> Host:
         version=str(_found("hermes_cli", "__version__") or ""),
         session_variable=_callable("gateway.session_context", "get_session_env"),
         conversation=_callable("agent.portal_tags", "get_conversation_context"),
-        affinity=_callable("agent.portal_tags", "get_affinity_scope"),
         configuration=_callable("hermes_cli.config", "load_config"),
         hooks=frozenset(cast("set[str]", _found("hermes_cli.plugins", "VALID_HOOKS") or ())),
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..notices import logger
 from ..openai import install
 from ..pipeline import Pipeline
 from ..plugins import registry
-from .configuration import load_settings
+from .configuration import admission, load_settings
 from .host import find_host
 from .middleware import Middleware
 from .session import Sessions
@@ -23,8 +24,9 @@ def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, whic
         ConfigError: a setting is wrong; the host logs the message, lists the plugin with it and goes on without hints.
     """
     host = find_host()
-    settings = load_settings(host)
-    registry.load(settings)
+    configuration: Mapping[str, Any] = {} if host.configuration is None else host.configuration()
+    settings = load_settings(configuration)
+    registry.load(settings, admission(configuration))
     sessions = Sessions(host, _profile(ctx))
     pipeline = Pipeline(settings)
     ctx.register_middleware("llm_request", Middleware(pipeline, sessions))

@@ -58,8 +58,7 @@ class Sessions:
         """
         read = self._host.session_variable
         values = tuple(read(name, "") for name in _VARIABLES.values()) if read is not None else ()
-        scope = self._host.affinity() if self._host.affinity is not None else None
-        root = scope or (self._host.conversation() if self._host.conversation is not None else None)
+        root = self._host.conversation() if self._host.conversation is not None else None
         return _identity(
             values,
             root or "",
