@@ -13,7 +13,7 @@ help:
 	@echo "make wheel         build the wheel into dist/"
 
 demo: $(ENV)/test/ready
-	$(ENV)/test/bin/python -m tests.e2e.demo
+	$(ENV)/test/bin/python tests/e2e/demo.py
 
 test: $(ENV)/test/ready
 	$(ENV)/test/bin/python -m pytest

@@ -58,7 +58,7 @@ class Plugin:
 class Implementation:
     """One hook function of one plugin."""
 
-    __slots__ = ("_pick", "function", "hook", "passed", "plugin", "running")
+    __slots__ = ("_pick", "function", "hook", "overdue", "passed", "plugin")
 
     def __init__(self, plugin: Plugin, hook: str, function: Callable[..., Any], positions: Sequence[int]) -> None:
         self.plugin = plugin
@@ -66,7 +66,7 @@ class Implementation:
         self.function = function
         self._pick = tuple(positions)
         self.passed = 0
-        self.running = False
+        self.overdue: _Job | None = None
 
     def __call__(self, arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401 - whatever the plugin returns
         """Call the function with those of the hook's arguments that it takes."""
@@ -156,24 +156,22 @@ class _Job:
             self.done.release()
 
     def _run(self) -> None:
-        for position in self._positions:
-            implementation = self._implementations[position]
-            if self.late:
-                return
-            if implementation.running:
-                continue
-            self.at = implementation
-            implementation.running = True
-            started, used = time.perf_counter(), time.thread_time()
-            try:
+        try:
+            for position in self._positions:
+                implementation = self._implementations[position]
+                if self.late:
+                    return
+                if implementation.overdue is not None and implementation.overdue.at is implementation:
+                    continue  # still in a call that gave up on it: no second thread is risked
+                self.at = implementation
+                started, used = time.perf_counter(), time.thread_time()
                 result = implementation.guarded(self._arguments)
-            finally:
-                implementation.running = False
-            waited = (time.perf_counter() - started) - (time.thread_time() - used)
-            implementation.passed = implementation.passed + 1 if waited < _WAITING_SECONDS else 0
-            if not self.late:
-                self._results[position] = result
-        self.at = None
+                waited = (time.perf_counter() - started) - (time.thread_time() - used)
+                implementation.passed = implementation.passed + 1 if waited < _WAITING_SECONDS else 0
+                if not self.late:
+                    self._results[position] = result
+        finally:
+            self.at = None
 
 
 def _run_on_trial(
@@ -191,8 +189,10 @@ def _run_on_trial(
         job.late = True
         culprit = job.at
         punctual = time.perf_counter() - started < budget + _LATENESS_SECONDS
-        if culprit is not None and punctual and not culprit.plugin.set_aside:
-            culprit.plugin.put_aside(f"took more than {budget * 1000:g} ms in {culprit.hook}")
+        if culprit is not None:
+            culprit.overdue = job
+            if punctual and not culprit.plugin.set_aside:
+                culprit.plugin.put_aside(f"took more than {budget * 1000:g} ms in {culprit.hook}")
     for position in positions:
         results[position] = kept[position]
 

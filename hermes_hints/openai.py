@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     AnyClient = OpenAI | AsyncOpenAI | AzureOpenAI | AsyncAzureOpenAI
 
-__all__ = ["install", "uninstall", "unwrap", "wrap"]
+__all__ = ["install", "install_pipeline", "uninstall", "unwrap", "wrap"]
 
 _Client = TypeVar("_Client", bound="AnyClient")
 
@@ -91,9 +91,13 @@ def install(
         ConfigError: an unknown privacy, or a wrong setting.
         pydantic.ValidationError: an unknown identity field.
     """
-    pipeline = _pipeline(None, identity, None, privacy, settings)
+    install_pipeline(_pipeline(None, identity, None, privacy, settings))
+
+
+def install_pipeline(pipeline: Pipeline) -> None:
+    """As `install`, with a pipeline of the host's own making."""
     uninstall()
-    sync, asynchronous = _client_classes()
+    sync, asynchronous, *_ = _client_classes()
     _installed.append(_ClassDoor(pipeline, sync, asynchronous=False))
     _installed.append(_ClassDoor(pipeline, asynchronous, asynchronous=True))
 
@@ -124,14 +128,15 @@ def _pipeline(
     return pipeline
 
 
-def _client_classes() -> tuple[type[Any], type[Any]]:
-    from openai import AsyncOpenAI, OpenAI  # noqa: PLC0415 - importing hermes_hints must not import openai
+def _client_classes() -> tuple[type[Any], ...]:
+    # Importing hermes_hints must not import openai.
+    from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI  # noqa: PLC0415
 
-    return OpenAI, AsyncOpenAI
+    return OpenAI, AsyncOpenAI, AzureOpenAI, AsyncAzureOpenAI
 
 
 def _is_async(client: object) -> bool:
-    sync, asynchronous = _client_classes()
+    sync, asynchronous, *_ = _client_classes()
     if isinstance(client, asynchronous):
         return True
     if isinstance(client, sync):
@@ -151,7 +156,8 @@ class _Door:
 
     def begin(self, client: Any, options: Any) -> Sending | None:
         """The request as it is to be sent; ``None`` when it is to go on as it is. Never raises."""
-        if not self.active or _handled.get():
+        in_hand = _in_hand.get()
+        if not self.active or (in_hand and in_hand[0] is client):
             return None
         try:
             return prepared(self.pipeline, client, options)
@@ -165,7 +171,8 @@ class _Door:
         sending = self.begin(client, options)
         if sending is None:
             return inner(cast_to, options, **rest)
-        token = _handled.set(True)
+        in_hand = [client]
+        token = _in_hand.set(in_hand)
         try:
             while True:
                 try:
@@ -177,7 +184,8 @@ class _Door:
                     sending.answered()
                     return answer
         finally:
-            _handled.reset(token)
+            in_hand.clear()
+            _in_hand.reset(token)
 
     async def send_async(
         self, inner: Callable[..., Any], client: Any, cast_to: Any, options: Any, rest: dict[str, Any]
@@ -186,7 +194,8 @@ class _Door:
         sending = self.begin(client, options)
         if sending is None:
             return await inner(cast_to, options, **rest)
-        token = _handled.set(True)
+        in_hand = [client]
+        token = _in_hand.set(in_hand)
         try:
             while True:
                 try:
@@ -198,7 +207,8 @@ class _Door:
                     sending.answered()
                     return answer
         finally:
-            _handled.reset(token)
+            in_hand.clear()
+            _in_hand.reset(token)
 
 
 class _ClientDoor(_Door):
@@ -239,7 +249,7 @@ class _ClientDoor(_Door):
     def _inner(self, client: Any, name: str) -> Callable[..., Any]:
         if name in self._before:
             return cast("Callable[..., Any]", self._before[name])
-        return cast("Callable[..., Any]", _method(client, name).__get__(client))
+        return _bound(_method(client, name), client)
 
     def _request_of(self, client: Any) -> Callable[..., Any]:
         if self._asynchronous:
@@ -270,6 +280,12 @@ def _attributes(holder: Any) -> Mapping[str, Any]:
 
 def _method(client: Any, name: str) -> Any:
     return getattr(cast("Any", type(client)), name)
+
+
+def _bound(found: Any, client: Any) -> Callable[..., Any]:
+    """What was found on the client's class, bound as Python would: it may be another wrapper, of any kind."""
+    bind = getattr(cast("Any", type(found)), "__get__", None)
+    return cast("Callable[..., Any]", found if bind is None else bind(found, client, type(client)))
 
 
 class _ClassDoor(_Door):
@@ -303,12 +319,15 @@ class _ClassDoor(_Door):
 
     def _inner(self, client: Any) -> Callable[..., Any]:
         if self._before is not None:
-            return cast("Callable[..., Any]", self._before.__get__(client))
+            return _bound(self._before, client)
         above = cast("Any", super(self._kind, client))
         return cast("Callable[..., Any]", above.request)
 
 
-_handled: contextvars.ContextVar[bool] = contextvars.ContextVar("hermes_hints_handled", default=False)
-"""Whether an outer door has this request in hand: an inner one then lets it pass, stamped or bare."""
+_in_hand: contextvars.ContextVar[list[Any] | None] = contextvars.ContextVar("hermes_hints_in_hand", default=None)
+"""Holds the client whose request an outer door has in hand: an inner door of that client lets it pass, stamped or bare.
+
+Emptied when the request is done, for tasks that were started on the way and live on with a copy of the context.
+"""
 
 _installed: list[_ClassDoor] = []

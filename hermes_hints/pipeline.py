@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
@@ -26,7 +26,10 @@ from .record import Record
 from .settings import Settings
 from .wire import BODY_KEY, METADATA_PREFIX
 
-__all__ = ["Carriers", "Outgoing", "Pipeline", "Stamp", "Stamped"]
+__all__ = ["Carriers", "Outgoing", "Pipeline", "Stamp", "Stamped", "Witness"]
+
+Witness = Callable[[], tuple[Identity, Mapping[str, Any]]]
+"""A host's way to tell who the running code works for, and fields of `Call`, where no door passed them."""
 
 _MOST_ENDPOINTS = 256
 _OURS = "x-hermes-"
@@ -44,6 +47,8 @@ class Outgoing:
     headers: Mapping[str, Any] | None
     body_allowed: bool = True
     """Whether this API family may carry anything in its body."""
+    client_headers: Mapping[str, Any] | None = None
+    """What the caller has its client send with every request."""
 
     def get(self, key: str) -> Any:  # noqa: ANN401 - whatever the caller put there
         """A top-level field as it would be sent."""
@@ -54,6 +59,10 @@ class Outgoing:
     def has(self, key: str) -> bool:
         """Whether the caller set a top-level field."""
         return (self.extra is not None and key in self.extra) or (self.body is not None and key in self.body)
+
+    def header_items(self) -> list[tuple[str, Any]]:
+        """The caller's headers, those of this request before those of its client."""
+        return [item for lines in (self.headers, self.client_headers) if lines for item in lines.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ class Carriers:
 
 
 class Stamped(dict[str, Any]):
-    """A request's ``extra_body`` after stamping: a plain dict that knows it was stamped and what was there before."""
+    """A request's ``extra_body`` or headers after stamping: a plain dict that knows how it was stamped."""
 
     __slots__ = ("stamp",)
     stamp: Stamp
@@ -92,19 +101,24 @@ class Stamp:
         """The ``extra_body`` to send: a new mapping where something was added, else the caller's own."""
         if not self.carriers.body:
             return self.outgoing.extra
-        extra = Stamped(self.outgoing.extra or {})
-        extra.update(self.carriers.body)
-        extra.stamp = self
-        return extra
+        return self._marked(self.outgoing.extra, self.carriers.body)
 
     def header_lines(self) -> Mapping[str, Any] | None:
         """The headers to send: a new mapping where something was added, else the caller's own."""
         if not self.carriers.headers:
             return self.outgoing.headers
-        return {**(self.outgoing.headers or {}), **self.carriers.headers}
+        return self._marked(self.outgoing.headers, self.carriers.headers)
 
-    def without_body(self, extra: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _marked(self, before: Mapping[str, Any] | None, added: Mapping[str, Any]) -> Stamped:
+        marked = Stamped(before or {})
+        marked.update(added)
+        marked.stamp = self
+        return marked
+
+    def without_body(self, extra: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         """``extra``, an ``extra_body`` with this stamp, as it was before; what others added since stays."""
+        if extra is None or not self.carriers.body:
+            return extra
         before = self.outgoing.extra or {}
         kept = {key: value for key, value in extra.items() if key not in self.carriers.body}
         kept.update((key, before[key]) for key in self.carriers.body if key in before)
@@ -132,6 +146,7 @@ class Pipeline:
         identity: Identity = NOBODY,
         privacy: Privacy | None = None,
         named: tuple[Endpoint, Profile] | None = None,
+        witness: Witness | None = None,
         plugins: Registry = registry,
         ladder: Ladder | None = None,
     ) -> None:
@@ -140,6 +155,7 @@ class Pipeline:
         self.policy = Policy(settings, privacy)
         self.ladder = _ladder if ladder is None else ladder
         self._named = named
+        self._witness = witness
         self._plugins = plugins
         self._keyring = Keyring(settings.key_text(), settings.key_file())
         self._decisions: dict[int, tuple[object, Decision]] = {}
@@ -196,6 +212,9 @@ class Pipeline:
         rung = self.ladder.rung(decision.endpoint.origin, model)
         if rung is Rung.BARE:
             return None
+        if identity is None and self._witness is not None:
+            identity, witnessed = self._witness()
+            facts = {**witnessed, **facts}
         ambient = current()
         who = self.identity if ambient.identity is NOBODY else ambient.identity.over(self.identity)
         if identity is not None:
@@ -220,7 +239,8 @@ class Pipeline:
         if not (carried.body or carried.headers):
             return None
         if self._plugins.observed:
-            self._plugins.observe(asked, Record.model_construct(**record), carried)
+            shown = Carriers(dict(carried.headers), _copied(carried.body))
+            self._plugins.observe(asked, Record.model_construct(**_copied(record)), shown)
         return Stamp(outgoing, decision, rung, record, carried)
 
     @staticmethod
@@ -246,7 +266,7 @@ class Pipeline:
             body["user"] = record["user_id"]
         lines: dict[str, str] = {}
         if profile.headers or profile.native_headers:
-            taken = {str(name).lower() for name in outgoing.headers} if outgoing.headers else frozenset[str]()
+            taken = {str(name).lower() for name, _ in outgoing.header_items()}
             if profile.headers:
                 lines = carriers.headers(record, taken)
             for name, native in profile.native_headers.items():
@@ -302,6 +322,13 @@ class Pipeline:
         self.ladder.settle(origin, model, rung, named=named, status=getattr(error, "status_code", None))
 
 
+def _copied(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON body
+    """A copy that an observer may change without changing what is sent."""
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in cast("Mapping[str, Any]", value).items()}
+    return [_copied(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
+
+
 _ladder = Ladder()
 
 
@@ -325,14 +352,13 @@ def _own_fields(outgoing: Outgoing) -> dict[str, Any]:
     pairs = _callers_metadata(outgoing)
     if pairs and any(isinstance(key, str) and key.startswith(METADATA_PREFIX) for key in pairs):
         own.update(from_metadata(pairs))
-    if outgoing.headers:
-        named = [
-            (name, value)
-            for name, value in outgoing.headers.items()
-            if isinstance(value, str) and name.lower().startswith(_OURS)
-        ]
-        if named:
-            own.update(from_headers(named))
+    named = [
+        (name, value)
+        for name, value in outgoing.header_items()
+        if isinstance(value, str) and name.lower().startswith(_OURS)
+    ]
+    if named:
+        own.update(from_headers(named))
     if outgoing.has(BODY_KEY):
         own.update(from_object(outgoing.get(BODY_KEY)))
     return own

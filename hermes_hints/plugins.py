@@ -6,11 +6,12 @@ import functools
 import importlib.metadata
 import importlib.util
 import inspect
+import itertools
 import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, cast
@@ -50,6 +51,7 @@ _HOOKS: Mapping[str, tuple[str, ...]] = {
     "request_stamped": ("call", "record", "carriers"),
 }
 _RANK: Mapping[Source, int] = {"entry point": 0, "directory": 1, "registered": 2}
+_DISABLED = "in disabled_plugins"
 _MOST_KEYS = 64
 
 
@@ -79,6 +81,7 @@ class _Entry:
     order: int
     module: object = None
     hooks: tuple[str, ...] = ()
+    section: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Registry:
@@ -88,6 +91,7 @@ class Registry:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._entries: dict[str, _Entry] = {}
+        self._order = itertools.count()
         self._lock = threading.RLock()
         self._settings = Settings()
         self._admit: Admit = _all_wanted
@@ -126,10 +130,20 @@ class Registry:
                 for name, path in _in_directory(directory):
                     self._load_one(name, "directory", str(path), functools.partial(_imported, name, path))
             if changed:
-                for entry in list(self._entries.values()):
-                    if entry.state == "loaded" and not self._configured(entry):
-                        self._drop(entry)
+                self._hand_out()
             self._arrange()
+
+    def _hand_out(self) -> None:
+        """Bring the plugins that are loaded in line with new settings."""
+        for entry in self._entries.values():
+            if entry.state != "loaded":
+                continue
+            if entry.name in self._settings.disabled_plugins:
+                self._drop(entry)
+                entry.state = "disabled"
+                entry.health.error = _DISABLED
+            elif entry.section != self._settings.plugins.get(entry.name, {}) and not self._configured(entry):
+                self._drop(entry)
 
     def register(self, plugin: object, name: str | None = None) -> LoadedPlugin:
         """Add a plugin object or module; see the module's `register`."""
@@ -179,9 +193,9 @@ class Registry:
         if previous is not None:
             logger.info("hermes-hints: plugin %s from %s replaces the one from %s", name, location, previous.location)
             self._drop(previous)
-        entry = _Entry(name, source, location, "failed", Plugin(name), len(self._entries))
+        entry = _Entry(name, source, location, "failed", Plugin(name), next(self._order))
         self._entries[name] = entry
-        unwanted = "in disabled_plugins" if name in self._settings.disabled_plugins else None
+        unwanted = _DISABLED if name in self._settings.disabled_plugins else None
         if unwanted is None and source != "registered":
             unwanted = self._admit(name)
         if unwanted is not None:
@@ -208,10 +222,11 @@ class Registry:
 
     def _configured(self, entry: _Entry) -> bool:
         """Hand the plugin its own settings; whether it took them."""
+        entry.section = self._settings.plugins.get(entry.name, {})
         for found in self._manager.hook.configure.get_hookimpls():
             if found.plugin_name == entry.name:
                 try:
-                    found.function(*([dict(self._settings.plugins.get(entry.name, {}))] if found.argnames else []))
+                    found.function(*([dict(entry.section)] if inspect.signature(found.function).parameters else []))
                 except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
                     entry.health.fault("refuses its settings", error, private=False)
                     return False
@@ -228,7 +243,7 @@ class Registry:
 
     def _implementations(self, hook: str) -> Iterator[Implementation]:
         arguments = _HOOKS[hook]
-        kept = {(known.plugin, known.hook): known for known in (*self._contributors, *self._observers)}
+        kept = {(known.plugin, known.function): known for known in (*self._contributors, *self._observers)}
         found = [
             (implementation, self._entries[implementation.plugin_name])
             for implementation in getattr(self._manager.hook, hook).get_hookimpls()
@@ -237,8 +252,8 @@ class Registry:
         for implementation, entry in sorted(
             found, key=lambda pair: (pair[0].tryfirst - pair[0].trylast, *_precedence(pair[1]))
         ):
-            positions = [arguments.index(name) for name in implementation.argnames]
-            yield kept.get((entry.health, hook)) or Implementation(
+            positions = [arguments.index(name) for name in inspect.signature(implementation.function).parameters]
+            yield kept.get((entry.health, implementation.function)) or Implementation(
                 entry.health, hook, implementation.function, positions
             )
 
@@ -333,10 +348,13 @@ def _check(hook: str, function: Callable[..., object], options: Mapping[str, Any
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         msg = f"{hook} is a coroutine function, and a request does not wait for one; write a plain function"
         raise ConfigError(msg)
-    wrong = [name for name in inspect.signature(function).parameters if name not in _HOOKS[hook]]
-    if wrong:
-        msg = f"{hook} takes {', '.join(_HOOKS[hook])}, and any of them may be left out; it has no {wrong[0]!r}"
-        raise ConfigError(msg)
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name not in _HOOKS[hook]:
+            msg = f"{hook} takes {', '.join(_HOOKS[hook])}, and any of them may be left out; it has no {name!r}"
+            raise ConfigError(msg)
+        if parameter.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            msg = f"{hook} is called with positional arguments; write {name!r} as a plain parameter"
+            raise ConfigError(msg)
 
 
 def _usable(plugin: Plugin, result: object) -> dict[str, Any]:

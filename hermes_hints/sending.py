@@ -56,17 +56,17 @@ def prepared(pipeline: Pipeline, client: Any, options: Any) -> Sending | None:
     if family is None or options.files or options.method.lower() != "post":
         return None
     decision = pipeline.decide(options.url if "://" in options.url else client.base_url)
-    extra = options.extra_json
-    if isinstance(extra, Stamped):
-        bare = _bare_options(options, extra.stamp)
-        if extra.stamp.decision.endpoint.origin == decision.endpoint.origin:
-            return Sending(pipeline, extra.stamp, bare, _stamped_options(bare, extra.stamp))
+    marked = next((part for part in (options.extra_json, options.headers) if isinstance(part, Stamped)), None)
+    if marked is not None:
+        bare = _bare_options(options, marked.stamp)
+        if marked.stamp.decision.endpoint.origin == decision.endpoint.origin:
+            return Sending(pipeline, marked.stamp, bare, _stamped_options(bare, marked.stamp))
         # Stamped for another endpoint than the one it now goes to, as after a fallback: decided anew from here.
-        stamp = pipeline.stamp(_outgoing(bare, family), decision)
+        stamp = pipeline.stamp(_outgoing(client, bare, family), decision)
         return Sending(pipeline, stamp, bare, bare if stamp is None else _stamped_options(bare, stamp))
     if decision.profile.silent:
         return None
-    stamp = pipeline.stamp(_outgoing(options, family), decision)
+    stamp = pipeline.stamp(_outgoing(client, options, family), decision)
     return None if stamp is None else Sending(pipeline, stamp, options, _stamped_options(options, stamp))
 
 
@@ -74,7 +74,7 @@ def _mapping(value: object) -> Mapping[str, Any] | None:
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else None
 
 
-def _outgoing(options: Any, family: Family) -> Outgoing:
+def _outgoing(client: Any, options: Any, family: Family) -> Outgoing:
     body = options.json_data
     readable = isinstance(body, Mapping)
     return Outgoing(
@@ -82,6 +82,7 @@ def _outgoing(options: Any, family: Family) -> Outgoing:
         body=_mapping(body),
         extra=options.extra_json,
         headers=_mapping(options.headers),
+        client_headers=_mapping(getattr(client, "_custom_headers", None)),
         body_allowed=family.body and (readable or body is None) and getattr(options, "content", None) is None,
     )
 
@@ -89,16 +90,17 @@ def _outgoing(options: Any, family: Family) -> Outgoing:
 def _bare_options(options: Any, stamp: Stamp) -> Any:
     headers = _mapping(options.headers)
     lines = options.headers if headers is None else stamp.without_headers(headers)
-    return options.model_copy(update={"extra_json": stamp.without_body(options.extra_json), "headers": lines})
+    changes: dict[str, Any] = {"extra_json": stamp.without_body(options.extra_json), "headers": lines}
+    if options.follow_redirects is False:
+        changes["follow_redirects"] = None
+    return options.model_copy(update=changes)
 
 
 def _stamped_options(options: Any, stamp: Stamp) -> Any:
-    changes: dict[str, Any] = {}
+    # httpx would carry the body and X- headers to wherever a redirect leads; the ladder follows it bare instead.
+    changes: dict[str, Any] = {"follow_redirects": False}
     if stamp.carriers.body:
         changes["extra_json"] = stamp.extra_body()
     if stamp.carriers.headers:
         changes["headers"] = stamp.header_lines()
-    if options.follow_redirects is None:
-        # httpx would carry the body and X- headers to wherever a redirect leads; the ladder follows it bare instead.
-        changes["follow_redirects"] = False
     return options.model_copy(update=changes)

@@ -12,6 +12,7 @@ __all__ = ["NAME", "Middleware"]
 
 NAME = "hermes-hints"
 
+_FACTS = {"request_id": "api_request_id", "turn_id": "turn_id", "task_id": "task_id", "call": "api_call_count"}
 _APIS = {"chat_completions": "chat.completions", "codex_responses": "responses"}
 
 
@@ -45,20 +46,16 @@ class Middleware:
         decision = self._pipeline.decide(base_url or "")
         if decision.profile.silent:
             return None
-        identity = self._sessions.identity(session_id, platform)
-        parent = identity.parent_session_id
-        facts = {
-            "request_id": told.get("api_request_id"),
-            "turn_id": told.get("turn_id"),
-            "task_id": told.get("task_id"),
-            "call": told.get("api_call_count"),
-            "purpose": "subagent" if parent else "cron" if platform == "cron" else "main",
-        }
+        purpose = "cron" if platform == "cron" else "main"
+        facts = {field: told[argument] for field, argument in _FACTS.items() if told.get(argument)}
+        turn = self._sessions.turn(session_id, platform, facts)
+        if turn.identity.parent_session_id is not None:
+            purpose = "subagent"
         stamp = self._pipeline.stamp(
             Outgoing(api, request, request.get("extra_body"), request.get("extra_headers")),
             decision,
-            identity,
-            {field: value for field, value in facts.items() if value},
+            turn.identity,
+            {**facts, "purpose": purpose},
         )
         if stamp is None:
             return None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..identity import Identity
 from ..notices import logger
-from ..openai import install
+from ..openai import install_pipeline
 from ..pipeline import Pipeline
 from ..plugins import registry
+from .auxiliary import purpose_here
 from .configuration import admission, load_settings
 from .host import find_host
 from .middleware import Middleware
@@ -28,12 +30,19 @@ def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, whic
     settings = load_settings(configuration)
     registry.load(settings, admission(configuration))
     sessions = Sessions(host, _profile(ctx))
-    pipeline = Pipeline(settings)
+
+    def witness() -> tuple[Identity, Mapping[str, Any]]:
+        turn = sessions.here()
+        facts = {name: value for name, value in turn.facts.items() if name in ("turn_id", "task_id")}
+        purpose = purpose_here()
+        return turn.identity, facts if purpose is None else {**facts, "purpose": purpose}
+
+    pipeline = Pipeline(settings, witness=witness)
     ctx.register_middleware("llm_request", Middleware(pipeline, sessions))
     for hook, callback in _hooks(sessions).items():
         if hook in host.hooks:
             ctx.register_hook(hook, callback)
-    install(settings=settings)
+    install_pipeline(pipeline)
     for name in host.missing():
         logger.warning("hermes-hints: this host has no %s; requests carry less identity", name)
 
@@ -43,8 +52,11 @@ def _profile(ctx: Any) -> str | None:  # noqa: ANN401 - likewise
     return name if isinstance(name, str) else None
 
 
-def _hooks(sessions: Sessions) -> dict[str, Any]:
+def _hooks(sessions: Sessions) -> dict[str, Callable[..., None]]:
     def subagent_start(*, child_session_id: str | None = None, parent_session_id: str | None = None, **_: Any) -> None:
-        sessions.started(child_session_id, parent_session_id)
+        sessions.subagent_started(child_session_id, parent_session_id)
 
-    return {"subagent_start": subagent_start}
+    def pre_llm_call(*, session_id: str | None = None, sender_id: str | None = None, **_: Any) -> None:
+        sessions.turn_started(session_id, sender_id)
+
+    return {"subagent_start": subagent_start, "pre_llm_call": pre_llm_call}

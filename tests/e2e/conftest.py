@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from harness.environments import CHECKOUT, HERMES_0_19, HERMES_0_22, Environment, environment
+
+HOSTS = {"hermes-0.19.0": HERMES_0_19, "hermes-0.22.2": HERMES_0_22}
+
+
+@pytest.fixture(scope="session")
+def shown(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Prints a line although pytest captures: building an environment takes long enough to want to see it."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def show(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(line, flush=True)
+
+    return show
+
+
+@pytest.fixture(scope="session", params=HOSTS)
+def host(request: pytest.FixtureRequest, shown: Callable[[str], None]) -> Environment:
+    """An environment with a real Hermes and nothing of this project in it; `-k 0.19` runs only that one."""
+    return environment(request.param, [HOSTS[request.param]], progress=shown)
+
+
+@pytest.fixture(scope="session")
+def probe() -> Path:
+    """The folder of the plugin that writes down what it sees."""
+    return Path(__file__).parent / "harness" / "probe"
+
+
+@pytest.fixture(scope="session", params=HOSTS)
+def hinted_host(request: pytest.FixtureRequest, shown: Callable[[str], None]) -> Environment:
+    """An environment with a real Hermes and hermes-hints: the wheel `$HERMES_HINTS_WHEEL`, or else this checkout."""
+    project = Path(os.environ.get("HERMES_HINTS_WHEEL") or CHECKOUT)
+    requirements = [HOSTS[request.param]]
+    return environment(f"{request.param}-hints", requirements, project=project, progress=shown)
