@@ -97,9 +97,10 @@ def install(
 def install_pipeline(pipeline: Pipeline) -> None:
     """As `install`, with a pipeline of the host's own making."""
     uninstall()
-    sync, asynchronous, *_ = _client_classes()
-    _installed.append(_ClassDoor(pipeline, sync, asynchronous=False))
-    _installed.append(_ClassDoor(pipeline, asynchronous, asynchronous=True))
+    sync, asynchronous, *azure = _client_classes()
+    # Azure's classes inherit the doors, unless another wrapper has already put a method of its own there.
+    for kind in (sync, asynchronous, *(kind for kind in azure if "request" in _attributes(kind))):
+        _installed.append(_ClassDoor(pipeline, kind, asynchronous=issubclass(kind, asynchronous)))
 
 
 def uninstall() -> None:
