@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from pydantic import PrivateAttr
 
 from .values import Count, Id, Short, Value
 
-__all__ = ["CALL_FIELDS", "Call"]
+__all__ = ["CALL_FIELDS", "Body", "Call"]
 
 CALL_FIELDS = ("request_id", "turn_id", "task_id", "call", "purpose")
 """The fields of `Call` that go on the wire."""
+
+
+class Body(Protocol):
+    """A request's body, as far as `Call` reads it."""
+
+    def get(self, key: str, /) -> Any:  # noqa: ANN401 - whatever the caller put there
+        """A top-level field, or ``None``."""
+        ...
 
 
 class Call(Value):
@@ -34,10 +42,10 @@ class Call(Value):
     api: str | None = None
     stream: bool = False
 
-    _body: Mapping[str, Any] | None = PrivateAttr(default=None)
+    _body: Body | None = PrivateAttr(default=None)
 
     @classmethod
-    def about(cls, fields: dict[str, Any], body: Mapping[str, Any] | None) -> Call:
+    def about(cls, fields: dict[str, Any], body: Body | None) -> Call:
         """Build from fields that are known to be good, with the request's body for `user_text` and `context_chars`."""
         call = cls.model_construct(**fields)
         call._body = body  # noqa: SLF001 - its own class
@@ -65,7 +73,7 @@ class Call(Value):
         return total
 
 
-def _messages(body: Mapping[str, Any] | None) -> list[object]:
+def _messages(body: Body | None) -> list[object]:
     if body is None:
         return []
     found = body.get("messages") or body.get("input") or body.get("prompt")

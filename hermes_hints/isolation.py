@@ -26,7 +26,9 @@ TRIAL = 16
 _WAITING_SECONDS = 0.001
 """Time off the processor from which a call counts as having waited for something."""
 _LATENESS_SECONDS = 0.005
-"""A caller that wakes later than this after its deadline was itself kept waiting: nobody is blamed then."""
+"""A caller that wakes later than this after its deadline was itself kept waiting: nobody is blamed then, but one that
+used the processor for longer than the budget, or is `_BEYOND_DOUBT` budgets late."""
+_BEYOND_DOUBT = 10
 
 _inside: contextvars.ContextVar[bool] = contextvars.ContextVar("hermes_hints_inside_plugin", default=False)
 
@@ -71,6 +73,11 @@ class Implementation:
     def __call__(self, arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401 - whatever the plugin returns
         """Call the function with those of the hook's arguments that it takes."""
         return self.function(*[arguments[position] for position in self._pick])
+
+    def overran(self, budget: float) -> None:
+        """Set the plugin aside for having taken longer than ``budget`` seconds."""
+        if not self.plugin.set_aside:
+            self.plugin.put_aside(f"took more than {budget * 1000:g} ms in {self.hook}")
 
     def guarded(self, arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401 - whatever the plugin returns
         """Call the function; what it raises is its plugin's fault and comes out as ``None``."""
@@ -130,21 +137,24 @@ def _run_inline(
 class _Job:
     """The implementations on trial in one call."""
 
-    __slots__ = ("_arguments", "_context", "_implementations", "_positions", "_results", "at", "done", "late")
+    __slots__ = ("_arguments", "_budget", "_context", "_implementations", "_positions", "_results", "at", "done", "late", "since")
 
     def __init__(
         self,
         implementations: Sequence[Implementation],
         positions: list[int],
         arguments: tuple[Any, ...],
+        budget: float,
         results: list[Any],
     ) -> None:
+        self._budget = budget
         self._implementations = implementations
         self._positions = positions
         self._arguments = arguments
         self._results = results
         self._context = contextvars.copy_context()
         self.at: Implementation | None = None
+        self.since = 0.0
         self.late = False
         self.done = threading.Lock()
         self.done.acquire()
@@ -161,15 +171,23 @@ class _Job:
                 implementation = self._implementations[position]
                 if self.late:
                     return
-                if implementation.overdue is not None and implementation.overdue.at is implementation:
-                    continue  # still in a call that gave up on it: no second thread is risked
+                overdue = implementation.overdue
+                if overdue is not None and overdue.at is implementation:
+                    # Still in a call that gave up on it: no second thread is risked.
+                    if time.perf_counter() - overdue.since > _BEYOND_DOUBT * self._budget:
+                        implementation.overran(self._budget)
+                    continue
+                self.since = started = time.perf_counter()
                 self.at = implementation
-                started, used = time.perf_counter(), time.thread_time()
+                used = time.thread_time()
                 result = implementation.guarded(self._arguments)
-                waited = (time.perf_counter() - started) - (time.thread_time() - used)
+                spent = time.thread_time() - used
+                waited = time.perf_counter() - started - spent
                 implementation.passed = implementation.passed + 1 if waited < _WAITING_SECONDS else 0
                 if not self.late:
                     self._results[position] = result
+                elif spent > self._budget:
+                    implementation.overran(self._budget)
         finally:
             self.at = None
 
@@ -182,7 +200,7 @@ def _run_on_trial(
     results: list[Any],
 ) -> None:
     kept: list[Any] = [None] * len(results)
-    job = _Job(implementations, positions, arguments, kept)
+    job = _Job(implementations, positions, arguments, budget, kept)
     _hand_over(job)
     started = time.perf_counter()
     if not job.done.acquire(timeout=budget):
@@ -191,8 +209,8 @@ def _run_on_trial(
         punctual = time.perf_counter() - started < budget + _LATENESS_SECONDS
         if culprit is not None:
             culprit.overdue = job
-            if punctual and not culprit.plugin.set_aside:
-                culprit.plugin.put_aside(f"took more than {budget * 1000:g} ms in {culprit.hook}")
+            if punctual:
+                culprit.overran(budget)
     for position in positions:
         results[position] = kept[position]
 

@@ -6,13 +6,15 @@ import enum
 import logging
 import time
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from .notices import logger, once
+from .rungs import LONGEST_SECONDS, HeldRung, read_rungs, write_rungs
 
 __all__ = ["AMBIGUOUS_SECONDS", "NAMED_SECONDS", "Ladder", "Rung", "verdict"]
 
-NAMED_SECONDS = 3600.0
+NAMED_SECONDS = LONGEST_SECONDS
 """How long an endpoint that named one of our fields stays on its rung."""
 AMBIGUOUS_SECONDS = 600.0
 """How long one stays there that only answered better without them."""
@@ -60,10 +62,37 @@ def verdict(error: Exception, rung: Rung, body: Collection[str], headers: Collec
 class Ladder:
     """The rung of each (origin, model) that had to step down. Bounded, safe under threads, no locks."""
 
-    __slots__ = ("_rungs",)
+    __slots__ = ("_file", "_rules", "_rungs")
 
     def __init__(self) -> None:
         self._rungs: dict[tuple[str, Any], tuple[Rung, float]] = {}
+        self._file: Path | None = None
+        self._rules = ""
+
+    def keep_in(self, file: Path, rules: str) -> None:
+        """Remember beyond this process: take over what ``file`` holds, and write there when a rung changes.
+
+        ``rules`` tells the operator's settings apart: what was found out under others is not taken over, so that a
+        change to them is not held up by what it is to mend. The same again is a no-op. Never raises.
+        """
+        if (file, rules) == (self._file, self._rules):
+            return
+        self._file, self._rules = file, rules
+        ahead = time.monotonic() - time.time()
+        for held in read_rungs(file):
+            if held.rules == rules:
+                self._rungs.setdefault((held.origin, held.model), (Rung(held.rung), held.until + ahead))
+
+    def _write(self, file: Path) -> None:
+        ahead = time.time() - time.monotonic()
+        write_rungs(
+            file,
+            [
+                HeldRung(origin, model, int(rung), until + ahead, self._rules)
+                for (origin, model), (rung, until) in list(self._rungs.items())
+                if model is None or isinstance(model, str)
+            ],
+        )
 
     def rung(self, origin: str, model: Any) -> Rung:  # noqa: ANN401 - whatever the caller passed as its model
         """The rung to start on."""
@@ -83,10 +112,14 @@ class Ladder:
         if len(self._rungs) >= _MOST:
             self._rungs.clear()
         seconds = NAMED_SECONDS if named else AMBIGUOUS_SECONDS
+        before = self.rung(origin, model)
         try:
             self._rungs[origin, model] = (rung, time.monotonic() + seconds)
         except TypeError:
             logger.debug("hermes-hints: the model of a request to %s is not text; its rung is not remembered", origin)
+        else:
+            if self._file is not None and rung is not before:
+                self._write(self._file)
         remedy = (
             "it redirects: set base_url to where it leads"
             if status in _REDIRECTS

@@ -99,8 +99,8 @@ def install_pipeline(pipeline: Pipeline) -> None:
     uninstall()
     sync, asynchronous, *azure = _client_classes()
     # Azure's classes inherit the doors, unless another wrapper has already put a method of its own there.
-    for kind in (sync, asynchronous, *(kind for kind in azure if "request" in _attributes(kind))):
-        _installed.append(_ClassDoor(pipeline, kind, asynchronous=issubclass(kind, asynchronous)))
+    kinds = (sync, asynchronous, *(kind for kind in azure if "request" in _attributes(kind)))
+    _installed.extend(_ClassDoor(pipeline, kind, asynchronous=issubclass(kind, asynchronous)) for kind in kinds)
 
 
 def uninstall() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Protocol, cast
 
 from . import carriers
 from .call import CALL_FIELDS, Call
@@ -26,10 +25,23 @@ from .record import Record
 from .settings import Settings
 from .wire import BODY_KEY, METADATA_PREFIX
 
-__all__ = ["Carriers", "Outgoing", "Pipeline", "Stamp", "Stamped", "Witness"]
+__all__ = ["Carriers", "Outgoing", "Pipeline", "Stamp", "Testimony", "Witness"]
 
-Witness = Callable[[], tuple[Identity, Mapping[str, Any]]]
-"""A host's way to tell who the running code works for, and fields of `Call`, where no door passed them."""
+Testimony = tuple[Identity, Mapping[str, Any]]
+"""Who a call is for, and fields of `Call`."""
+
+
+class Witness(Protocol):
+    """A host that knows who its calls are for, also where the code that makes them does not."""
+
+    def redeem(self, ticket: str) -> Testimony | None:
+        """What was left under a ticket: the value of ``X-Hermes-Request-Id`` that the host put on a request of its own."""
+        ...
+
+    def here(self) -> Testimony:
+        """Who the running code works for, for a request without a ticket."""
+        ...
+
 
 _MOST_ENDPOINTS = 256
 _OURS = "x-hermes-"
@@ -74,19 +86,6 @@ class Carriers:
     """Top-level fields of the body: ``hermes``, ``metadata`` (with the caller's own pairs) and native ones."""
 
 
-class Stamped(dict[str, Any]):
-    """A request's ``extra_body`` or headers after stamping: a plain dict that knows how it was stamped."""
-
-    __slots__ = ("stamp",)
-    stamp: Stamp
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        # The stamp is frozen, so the copies that a host makes of its request can share it.
-        twin = type(self)(copy.deepcopy(dict(self), memo))
-        twin.stamp = self.stamp
-        return twin
-
-
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """One request's record, what it carries, and what is needed to send it again with less."""
@@ -101,35 +100,13 @@ class Stamp:
         """The ``extra_body`` to send: a new mapping where something was added, else the caller's own."""
         if not self.carriers.body:
             return self.outgoing.extra
-        return self._marked(self.outgoing.extra, self.carriers.body)
+        return {**(self.outgoing.extra or {}), **self.carriers.body}
 
     def header_lines(self) -> Mapping[str, Any] | None:
         """The headers to send: a new mapping where something was added, else the caller's own."""
         if not self.carriers.headers:
             return self.outgoing.headers
-        return self._marked(self.outgoing.headers, self.carriers.headers)
-
-    def _marked(self, before: Mapping[str, Any] | None, added: Mapping[str, Any]) -> Stamped:
-        marked = Stamped(before or {})
-        marked.update(added)
-        marked.stamp = self
-        return marked
-
-    def without_body(self, extra: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        """``extra``, an ``extra_body`` with this stamp, as it was before; what others added since stays."""
-        if extra is None or not self.carriers.body:
-            return extra
-        before = self.outgoing.extra or {}
-        kept = {key: value for key, value in extra.items() if key not in self.carriers.body}
-        kept.update((key, before[key]) for key in self.carriers.body if key in before)
-        return kept if kept or self.outgoing.extra is not None else None
-
-    def without_headers(self, lines: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        """``lines`` without those that this stamp added."""
-        added = self.carriers.headers
-        if not lines or not added:
-            return lines
-        return {name: value for name, value in lines.items() if added.get(name) != value}
+        return {**(self.outgoing.headers or {}), **self.carriers.headers}
 
 
 class Pipeline:
@@ -154,8 +131,10 @@ class Pipeline:
         self.identity = identity
         self.policy = Policy(settings, privacy)
         self.ladder = _ladder if ladder is None else ladder
+        if ladder is None:
+            _ladder.keep_in(settings.rung_file(), carriers.digest(repr(settings.endpoints)))
         self._named = named
-        self._witness = witness
+        self.witness = witness
         self._plugins = plugins
         self._keyring = Keyring(settings.key_text(), settings.key_file())
         self._decisions: dict[int, tuple[object, Decision]] = {}
@@ -212,8 +191,8 @@ class Pipeline:
         rung = self.ladder.rung(decision.endpoint.origin, model)
         if rung is Rung.BARE:
             return None
-        if identity is None and self._witness is not None:
-            identity, witnessed = self._witness()
+        if identity is None and self.witness is not None:
+            identity, witnessed = self.witness.here()
             facts = {**witnessed, **facts}
         ambient = current()
         who = self.identity if ambient.identity is NOBODY else ambient.identity.over(self.identity)
@@ -254,7 +233,7 @@ class Pipeline:
                 "api": outgoing.api,
                 "stream": bool(outgoing.get("stream")),
             },
-            outgoing.body,
+            outgoing,
         )
 
     def _carriers(self, outgoing: Outgoing, decision: Decision, rung: Rung, record: dict[str, Any]) -> Carriers:
@@ -287,7 +266,8 @@ class Pipeline:
                 if ours:
                     body["metadata"] = {**pairs, **ours}
         for name, native in profile.native_body.items():
-            value = self._native(native, record)
+            known = not native.apis or outgoing.api in native.apis
+            value = self._native(native, record) if known else None
             if value is not None and not outgoing.has(name):
                 body[name] = value
 

@@ -176,13 +176,21 @@ class Registry:
     def contribute(self, call: object, identity: object) -> dict[str, Any]:
         """The hints of all plugins together; a later plugin wins over an earlier one."""
         hints: dict[str, Any] = {}
-        contributors = self._contributors
-        if contributors:
-            results = run_each(contributors, (call, identity), self._settings.budget_ms / 1000)
-            for implementation, result in zip(contributors, results, strict=True):
-                if result is not None:
-                    merge_hints(hints, _usable(implementation.plugin, result))
+        for _, contributed in self.contributions(call, identity):
+            merge_hints(hints, contributed)
         return hints
+
+    def contributions(self, call: object, identity: object) -> list[tuple[str, dict[str, Any]]]:
+        """The hints of each plugin that has any, by its name, the weakest first."""
+        contributors = self._contributors
+        if not contributors:
+            return []
+        results = run_each(contributors, (call, identity), self._settings.budget_ms / 1000)
+        return [
+            (implementation.plugin.name, _usable(implementation.plugin, result))
+            for implementation, result in zip(contributors, results, strict=True)
+            if result is not None
+        ]
 
     def observe(self, call: object, record: object, carriers: object) -> None:
         """Show all observers what leaves."""
@@ -342,6 +350,9 @@ def _checked(plugin: object) -> tuple[str, ...]:
 def _check(hook: str, function: Callable[..., object], options: Mapping[str, Any]) -> None:
     if hook not in _HOOKS:
         raise ConfigError(unknown_name("the hook specification", hook, _HOOKS).replace("field", "hook"))
+    if not inspect.isroutine(function):
+        msg = f"{hook} is a {type(function).__name__}; write a plain function"
+        raise ConfigError(msg)
     if options.get("wrapper") or options.get("hookwrapper"):
         msg = f"{hook} is a wrapper; hint plugins are called one by one, write a plain function"
         raise ConfigError(msg)

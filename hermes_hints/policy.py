@@ -23,6 +23,14 @@ class Decision:
     privacy: Privacy
     reason: str
 
+    def alike(self, other: Decision) -> bool:
+        """Whether what was stamped for the one may go to the other."""
+        return (
+            self.endpoint.origin == other.endpoint.origin
+            and self.profile is other.profile
+            and self.privacy == other.privacy
+        )
+
 
 class Policy:
     """The operator's ``endpoints``, then the built-in rule: your own networks get everything, public hosts nothing."""

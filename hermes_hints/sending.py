@@ -11,7 +11,8 @@ from typing import Any, cast
 
 from .families import Family, family_of
 from .ladder import Rung
-from .pipeline import Outgoing, Pipeline, Stamp, Stamped
+from .pipeline import Outgoing, Pipeline, Stamp, Testimony, Witness
+from .wire import TICKET
 
 __all__ = ["Sending", "prepared"]
 
@@ -55,19 +56,23 @@ def prepared(pipeline: Pipeline, client: Any, options: Any) -> Sending | None:
     family = family_of(options.url)
     if family is None or options.files or options.method.lower() != "post":
         return None
+    told = None if pipeline.witness is None else _ticket(options.headers, pipeline.witness)
     decision = pipeline.decide(options.url if "://" in options.url else client.base_url)
-    marked = next((part for part in (options.extra_json, options.headers) if isinstance(part, Stamped)), None)
-    if marked is not None:
-        bare = _bare_options(options, marked.stamp)
-        if marked.stamp.decision.endpoint.origin == decision.endpoint.origin:
-            return Sending(pipeline, marked.stamp, bare, _stamped_options(bare, marked.stamp))
-        # Stamped for another endpoint than the one it now goes to, as after a fallback: decided anew from here.
-        stamp = pipeline.stamp(_outgoing(client, bare, family), decision)
-        return Sending(pipeline, stamp, bare, bare if stamp is None else _stamped_options(bare, stamp))
-    if decision.profile.silent:
-        return None
-    stamp = pipeline.stamp(_outgoing(client, options, family), decision)
-    return None if stamp is None else Sending(pipeline, stamp, options, _stamped_options(options, stamp))
+    if told is None:
+        if decision.profile.silent:
+            return None
+        stamp = pipeline.stamp(_outgoing(client, options, family), decision)
+        return None if stamp is None else Sending(pipeline, stamp, options, _stamped_options(options, stamp))
+    identity, facts = told
+    bare = options.model_copy(update={"headers": {key: line for key, line in options.headers.items() if key != TICKET}})
+    stamp = pipeline.stamp(_outgoing(client, bare, family), decision, identity, facts)
+    return Sending(pipeline, stamp, bare, bare if stamp is None else _stamped_options(bare, stamp))
+
+
+def _ticket(headers: Any, witness: Witness) -> Testimony | None:
+    lines = _mapping(headers)
+    ticket = None if lines is None else lines.get(TICKET)
+    return witness.redeem(ticket) if isinstance(ticket, str) else None
 
 
 def _mapping(value: object) -> Mapping[str, Any] | None:
@@ -85,15 +90,6 @@ def _outgoing(client: Any, options: Any, family: Family) -> Outgoing:
         client_headers=_mapping(getattr(client, "_custom_headers", None)),
         body_allowed=family.body and (readable or body is None) and getattr(options, "content", None) is None,
     )
-
-
-def _bare_options(options: Any, stamp: Stamp) -> Any:
-    headers = _mapping(options.headers)
-    lines = options.headers if headers is None else stamp.without_headers(headers)
-    changes: dict[str, Any] = {"extra_json": stamp.without_body(options.extra_json), "headers": lines}
-    if options.follow_redirects is False:
-        changes["follow_redirects"] = None
-    return options.model_copy(update=changes)
 
 
 def _stamped_options(options: Any, stamp: Stamp) -> Any:

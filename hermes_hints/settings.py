@@ -24,8 +24,11 @@ class _Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _known(cls, data: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever was given
-        if not isinstance(data, Mapping):
+        if isinstance(data, cls):
             return data
+        if not isinstance(data, Mapping):
+            msg = f"must be a mapping of settings, not {type(data).__name__}"
+            raise ValueError(msg)
         given = cast("Mapping[str, object]", data)
         unknown = [key for key in given if key not in cls.model_fields]
         if unknown:
@@ -82,6 +85,15 @@ class Settings(_Section):
     budget_ms: Annotated[float, Field(gt=0, le=1000)] = 20.0
     """Time for all hint plugins together on one call, in milliseconds."""
 
+    @field_validator("hints_directory")
+    @classmethod
+    def _directory(cls, directory: Path | None) -> Path | None:
+        try:
+            return None if directory is None else directory.expanduser()
+        except RuntimeError as error:
+            msg = f"starts with a home directory that cannot be found ({error}); write the whole path"
+            raise ValueError(msg) from error
+
     @classmethod
     def load(cls, given: Mapping[str, Any] | None, *, where: str = "settings") -> Self:
         """Settings from a mapping, as read from a configuration file.
@@ -97,6 +109,11 @@ class Settings(_Section):
     def key_file(self) -> Path:
         """Where the key for pseudonyms is kept when none is given."""
         return state_directory() / "pseudonym.key"
+
+    @staticmethod
+    def rung_file() -> Path:
+        """Where it is kept which endpoints refuse hints, and until when they get fewer."""
+        return state_directory() / "rungs.json"
 
     def key_text(self) -> str | None:
         """The key for pseudonyms that the operator gave, here or in ``$HERMES_HINTS_KEY``."""

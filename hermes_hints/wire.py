@@ -18,6 +18,7 @@ __all__ = [
     "METADATA_EXT",
     "METADATA_PREFIX",
     "NAMES",
+    "TICKET",
     "VERSION",
     "WHO_AND_WHERE",
     "WIRE_FIELDS",
@@ -47,6 +48,9 @@ METADATA = tuple(
 CONVERSATION_HEADER = "X-Hermes-Session-Id"
 """Carries ``conversation_id``: the name that LiteLLM, nginx recipes and vLLM's router can pin on without code."""
 
+TICKET = "X-Hermes-Request-Id"
+"""The header by which a host's own requests are known again where they leave."""
+
 HEADERS = (
     ("user_id", "X-Hermes-User-Id"),
     ("conversation_id", CONVERSATION_HEADER),
@@ -54,7 +58,7 @@ HEADERS = (
     ("user_intent", "X-Hermes-User-Intent"),
     ("purpose", "X-Hermes-Purpose"),
     ("platform", "X-Hermes-Platform"),
-    ("request_id", "X-Hermes-Request-Id"),
+    ("request_id", TICKET),
     ("thread_id", "X-Hermes-Thread-Id"),
     ("requested_model", "X-Hermes-Requested-Model"),
     ("priority", "X-Hermes-Priority"),

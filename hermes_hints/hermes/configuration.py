@@ -11,7 +11,7 @@ from ..errors import ConfigError
 from ..plugins import Admit
 from ..settings import Settings
 
-__all__ = ["PLACE", "PLUGIN", "admission", "load_settings"]
+__all__ = ["PLACE", "PLUGIN", "admission", "load_settings", "section"]
 
 PLUGIN = "hermes-hints"
 PLACE = f"plugins.entries.{PLUGIN}.settings"
@@ -25,7 +25,7 @@ def load_settings(configuration: Mapping[str, Any]) -> Settings:
     Raises:
         ConfigError: a key or value is wrong; the message names it, where it stands, and the remedy.
     """
-    given = dict(_section(configuration, PLACE))
+    given = dict(section(configuration, PLACE))
     home = os.environ.get("HERMES_HOME")
     given.setdefault("hints_directory", (Path(home) if home else Path.home() / ".hermes") / "hints")
     return Settings.load(given, where=PLACE)
@@ -33,7 +33,7 @@ def load_settings(configuration: Mapping[str, Any]) -> Settings:
 
 def admission(configuration: Mapping[str, Any]) -> Admit:
     """The host's own rule for what may be loaded: in ``plugins.enabled`` and not in ``plugins.disabled``."""
-    plugins = _section(configuration, "plugins")
+    plugins = section(configuration, "plugins")
     enabled, disabled = _names(plugins.get("enabled")), _names(plugins.get("disabled"))
 
     def admit(name: str) -> str | None:
@@ -50,7 +50,12 @@ def _names(found: object) -> frozenset[str]:
     return frozenset(map(str, cast("list[object]", found))) if isinstance(found, list) else frozenset()
 
 
-def _section(configuration: Mapping[str, Any], place: str) -> Mapping[str, Any]:
+def section(configuration: Mapping[str, Any], place: str) -> Mapping[str, Any]:
+    """What stands at ``place``, a path of keys with dots; empty where there is nothing.
+
+    Raises:
+        ConfigError: on the way is something else than a mapping.
+    """
     found: object = configuration
     path: list[str] = []
     for key in place.split("."):

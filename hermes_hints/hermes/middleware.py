@@ -5,24 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..pipeline import Outgoing, Pipeline
+from ..wire import TICKET
 from .session import Sessions
 
 __all__ = ["NAME", "Middleware"]
 
 NAME = "hermes-hints"
 
-_FACTS = {"request_id": "api_request_id", "turn_id": "turn_id", "task_id": "task_id", "call": "api_call_count"}
-_APIS = {"chat_completions": "chat.completions", "codex_responses": "responses"}
+_OPENAI_MODES = frozenset({"chat_completions", "codex_responses"})
+_FACTS = {"turn_id": "turn_id", "task_id": "task_id", "call": "api_call_count"}
+_PURPOSES = {"subagent": "subagent", "cron": "cron"}
 
 
 class Middleware:
-    """Stamps a main turn's or tool-loop step's keyword arguments."""
+    """Says of a main turn's or tool-loop step's request who it is for.
 
-    __slots__ = ("_pipeline", "_sessions")
+    The request leaves from another thread, and not always to the ``base_url`` that is told here (a fallback, a mixture of
+    agents), so it is stamped where it leaves. Here it only gets a ticket, in ``extra_headers``: they pass the host's
+    preflight for Responses, its copies and every wrapper around the SDK as they are, and the ticket is taken off again
+    before anything is sent.
+    """
 
-    def __init__(self, pipeline: Pipeline, sessions: Sessions) -> None:
-        self._pipeline = pipeline
+    __slots__ = ("_sessions",)
+
+    def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
     def __call__(
@@ -31,41 +37,16 @@ class Middleware:
         request: Mapping[str, Any],
         session_id: str | None = None,
         platform: str | None = None,
-        base_url: str | None = None,
         api_mode: str | None = None,
+        api_request_id: str | None = None,
         **told: Any,
     ) -> dict[str, Any] | None:
-        """The request with hints, in the form the host wants; ``None`` where there is nothing to add.
-
-        Everything goes into ``extra_body`` and ``extra_headers``: they pass the host's preflight for Responses, which
-        refuses any top-level keyword argument that it does not know, and every wrapper around the SDK.
-        """
-        api = _APIS.get(api_mode or "")
-        if api is None:
-            return None
-        decision = self._pipeline.decide(base_url or "")
-        if decision.profile.silent:
-            return None
-        purpose = "cron" if platform == "cron" else "main"
+        """The request with its ticket, in the form that the host wants; ``None`` for an API that has no door."""
         facts = {field: told[argument] for field, argument in _FACTS.items() if told.get(argument)}
+        facts["purpose"] = _PURPOSES.get(platform or "", "main")
         turn = self._sessions.turn(session_id, platform, facts)
-        if turn.identity.parent_session_id is not None:
-            purpose = "subagent"
-        stamp = self._pipeline.stamp(
-            Outgoing(api, request, request.get("extra_body"), request.get("extra_headers")),
-            decision,
-            turn.identity,
-            {**facts, "purpose": purpose},
-        )
-        if stamp is None:
+        if api_mode not in _OPENAI_MODES:
             return None
-        changed = dict(request)
-        if stamp.carriers.body:
-            changed["extra_body"] = stamp.extra_body()
-        if stamp.carriers.headers:
-            changed["extra_headers"] = stamp.header_lines()
-        return {
-            "request": changed,
-            "source": NAME,
-            "reason": f"{stamp.decision.profile.name} ({stamp.decision.reason})",
-        }
+        ticket = self._sessions.issue(api_request_id or f"{session_id}:api", (turn.identity, facts))
+        lines = {**(request.get("extra_headers") or {}), TICKET: ticket}
+        return {"request": {**request, "extra_headers": lines}, "source": NAME}

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..identity import Identity
 from ..notices import logger
 from ..openai import install_pipeline
 from ..pipeline import Pipeline
 from ..plugins import registry
-from .auxiliary import purpose_here
 from .configuration import admission, load_settings
 from .host import find_host
 from .middleware import Middleware
@@ -30,19 +28,11 @@ def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, whic
     settings = load_settings(configuration)
     registry.load(settings, admission(configuration))
     sessions = Sessions(host, _profile(ctx))
-
-    def witness() -> tuple[Identity, Mapping[str, Any]]:
-        turn = sessions.here()
-        facts = {name: value for name, value in turn.facts.items() if name in ("turn_id", "task_id")}
-        purpose = purpose_here()
-        return turn.identity, facts if purpose is None else {**facts, "purpose": purpose}
-
-    pipeline = Pipeline(settings, witness=witness)
-    ctx.register_middleware("llm_request", Middleware(pipeline, sessions))
+    install_pipeline(Pipeline(settings, witness=sessions))
+    ctx.register_middleware("llm_request", Middleware(sessions))
     for hook, callback in _hooks(sessions).items():
         if hook in host.hooks:
             ctx.register_hook(hook, callback)
-    install_pipeline(pipeline)
     for name in host.missing():
         logger.warning("hermes-hints: this host has no %s; requests carry less identity", name)
 

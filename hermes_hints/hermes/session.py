@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from ..identity import NOBODY, Identity
+from ..pipeline import Testimony
 from .host import Host
+from .stack import stack_here
 
-__all__ = ["Sessions", "Turn"]
+__all__ = ["Recent", "Sessions", "Turn"]
 
 _VARIABLES = {
     "platform": "HERMES_SESSION_PLATFORM",
@@ -39,21 +42,24 @@ class Turn:
 
     identity: Identity
     facts: Mapping[str, Any]
+    context: Mapping[str, str]
+    """The session context that it began in."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Conversation:
     """What was seen of one conversation."""
 
     identity: Identity
-    turn_id: str | None
-    users: set[str | None] = field(default_factory=set[str | None])
+    """Of its latest turn."""
+    users: frozenset[str | None]
 
 
-class _Recent(OrderedDict[str, _V], Generic[_V]):
-    """The 4,096 entries that were set last."""
+class Recent(OrderedDict[str, _V], Generic[_V]):
+    """The 4,096 entries that were put last."""
 
     def put(self, key: str, value: _V) -> None:
+        """Set an entry, and forget the oldest."""
         self[key] = value
         self.move_to_end(key)
         if len(self) > 4096:  # noqa: PLR2004 - as the docstring says
@@ -66,19 +72,22 @@ _turn: ContextVar[Turn | None] = ContextVar("hermes_hints_turn", default=None)
 class Sessions:
     """Reads identity from the host's session context, and keeps what only some threads can see for those that cannot."""
 
-    __slots__ = ("_conversations", "_host", "_parents", "_profile", "_senders")
+    __slots__ = ("_conversations", "_host", "_lock", "_parents", "_profile", "_senders", "_tickets")
 
     def __init__(self, host: Host, profile: str | None) -> None:
         self._host = host
         self._profile = profile
-        self._parents: _Recent[str] = _Recent()
-        self._senders: _Recent[str] = _Recent()
-        self._conversations: _Recent[_Conversation] = _Recent()
+        self._lock = threading.Lock()
+        self._parents: Recent[str] = Recent()
+        self._senders: Recent[str] = Recent()
+        self._conversations: Recent[_Conversation] = Recent()
+        self._tickets: Recent[Testimony] = Recent()
 
     def subagent_started(self, child: str | None, parent: str | None) -> None:
         """Remember whose subagent a session is."""
         if child and parent and child != parent:
-            self._parents.put(child, parent)
+            with self._lock:
+                self._parents.put(child, parent)
 
     def turn_started(self, session_id: str | None, sender: str | None) -> None:
         """Remember who a session's present turn answers, which the host knows better than its session context.
@@ -86,59 +95,68 @@ class Sessions:
         A message that waited for the session to be free is answered within the context of the one before it.
         """
         if session_id:
-            self._senders.put(session_id, sender or "")
+            with self._lock:
+                self._senders.put(session_id, sender or "")
 
     def turn(self, session_id: str | None, platform: str | None, facts: Mapping[str, Any]) -> Turn:
         """The turn that a main call belongs to; remembered for the calls that it brings about."""
-        values = self._values()
+        context = self._context()
         sender = self._senders.get(session_id or "", "")
-        if sender and sender != values.get("user_id"):
-            values = {**{name: value for name, value in values.items() if name not in _WHO}, "user_id": sender}
+        values = context if sender in ("", context.get("user_id")) else {**_without_who(context), "user_id": sender}
         parent = self._parents.get(session_id or "")
         identity = self._identity(values, self._root() or session_id, session_id, parent, platform)
-        turn = Turn(identity, facts)
+        turn = Turn(identity, facts, context)
         _turn.set(turn)
         if identity.conversation_id is not None:
-            known = self._conversations.get(identity.conversation_id)
-            users = known.users if known is not None else set[str | None]()
-            users.add(identity.user_id)
-            told = facts.get("turn_id")
-            self._conversations.put(identity.conversation_id, _Conversation(identity, told, users))
+            with self._lock:
+                known = self._conversations.get(identity.conversation_id)
+                users = frozenset({identity.user_id}) | (known.users if known is not None else frozenset())
+                self._conversations.put(identity.conversation_id, _Conversation(identity, users))
         return turn
 
-    def here(self) -> Turn:
+    def issue(self, ticket: str, testimony: Testimony) -> str:
+        """Leave what is known of a request under a ticket, for where it leaves; the ticket, made unique.
+
+        The host repeats its id when it tries again, with another key or at another provider.
+        """
+        with self._lock:
+            unique, attempt = ticket, 1
+            while unique in self._tickets:
+                attempt += 1
+                unique = f"{ticket}.{attempt}"
+            identity, facts = testimony
+            self._tickets.put(unique, (identity, {**facts, "request_id": unique}))
+        return unique
+
+    def redeem(self, ticket: str) -> Testimony | None:
+        """What was left under a ticket. It stays valid: the host may send one request again as it is."""
+        return self._tickets.get(ticket)
+
+    def here(self) -> Testimony:
         """Who the running code works for, outside a main call: from its turn, its session context or its conversation.
 
         What is left over from an earlier turn is not used, and where the sources disagree on who, nobody is named.
         """
-        values = self._values()
-        root = self._root()
-        turn = _turn.get()
-        if turn is not None and self._is_current(turn, root):
-            return turn
+        stack = stack_here()
+        identity, facts = self._around()
+        if stack.user_id is not None and identity.user_id not in (None, stack.user_id):
+            identity = Identity(**{**_without_who(identity.fields()), "user_id": stack.user_id})
+        return identity, facts if stack.purpose is None else {**facts, "purpose": stack.purpose}
+
+    def _around(self) -> Testimony:
+        context, root, turn = self._context(), self._root(), _turn.get()
+        if turn is not None and root is not None and root == turn.identity.conversation_id and context == turn.context:
+            return turn.identity, {name: turn.facts[name] for name in ("turn_id", "task_id") if name in turn.facts}
         seen = self._conversations.get(root) if root else None
-        if values.get("user_id") or values.get("chat_id"):
-            if seen is not None and values.get("user_id") and seen.identity.user_id not in (None, values["user_id"]):
-                values = {name: value for name, value in values.items() if name not in _WHO}
+        if context.get("user_id") or context.get("chat_id") or seen is None:
+            if seen is not None and seen.identity.user_id not in (None, context.get("user_id")) and not _alone(seen):
+                context = _without_who(context)
             session_id = None if seen is None else seen.identity.session_id
-            return Turn(self._identity(values, root, session_id, None, None), {})
-        if seen is None:
-            return Turn(self._identity(values, root, None, None, None), {})
+            return self._identity(context, root, session_id, None, None), {}
         known = seen.identity
-        if len(seen.users) > 1:
-            known = Identity(**{name: value for name, value in known.fields().items() if name not in _WHO})
-        return Turn(known, {})
+        return (known if _alone(seen) else Identity(**_without_who(known.fields()))), {}
 
-    def _is_current(self, turn: Turn, root: str | None) -> bool:
-        conversation = turn.identity.conversation_id
-        if conversation is None or (root is not None and root != conversation):
-            return False
-        seen = self._conversations.get(conversation)
-        return seen is not None and (
-            seen.turn_id == turn.facts.get("turn_id") or turn.identity.parent_session_id is not None
-        )
-
-    def _values(self) -> dict[str, str]:
+    def _context(self) -> Mapping[str, str]:
         read = self._host.session_variable
         if read is None:
             return {}
@@ -155,18 +173,27 @@ class Sessions:
         parent: str | None,
         platform: str | None,
     ) -> Identity:
+        told = "" if platform == "subagent" else platform or ""
         return _identity(
             (
                 *values.items(),
                 ("conversation_id", root or ""),
                 ("session_id", session_id or ""),
                 ("parent_session_id", parent or ""),
-                ("platform", values.get("platform") or platform or ""),
+                ("platform", values.get("platform") or told),
                 ("profile", values.get("profile") or self._profile or ""),
                 ("chat_type", _chat_type(values.get("session_key", ""))),
                 ("agent", self._host.agent or ""),
             )
         )
+
+
+def _alone(conversation: _Conversation) -> bool:
+    return len(conversation.users) == 1
+
+
+def _without_who(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in _WHO}
 
 
 @lru_cache(maxsize=1024)

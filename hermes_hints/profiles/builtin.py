@@ -8,6 +8,9 @@ from .declaration import Native, Profile
 
 __all__ = ["BUILTIN"]
 
+_OPENAI_APIS = ("chat.completions", "responses")
+"""Completions and embeddings answer 400 to fields they do not know (platform.openai.com/docs/api-reference)."""
+
 BUILTIN: Mapping[str, Profile] = {
     profile.name: profile
     for profile in (
@@ -30,8 +33,8 @@ BUILTIN: Mapping[str, Profile] = {
             summary="OpenAI itself: a hashed safety_identifier, prompt_cache_key, and metadata where it is stored.",
             metadata="stored",
             native_body={
-                "safety_identifier": Native(field="user_id", form="hashed", limit=64),
-                "prompt_cache_key": Native(field="conversation_id", form="token", limit=64),
+                "safety_identifier": Native(field="user_id", form="hashed", limit=64, apis=_OPENAI_APIS),
+                "prompt_cache_key": Native(field="conversation_id", form="token", limit=64, apis=_OPENAI_APIS),
             },
         ),
         Profile(name="off", summary="Nothing at all."),

@@ -21,6 +21,8 @@ class Native(BaseModel):
     """``text`` as it is; ``hashed``: HMAC-SHA256 under the operator's key; ``token``: as in ``X-Hermes-Session-Id``."""
     limit: int = Field(default=512, ge=64)
     """Longest value in characters; a longer one is replaced by its SHA-256."""
+    apis: tuple[str, ...] = ()
+    """The API families whose bodies know the name (``chat.completions``, ``responses``, …); empty: all."""
 
 
 class Profile(BaseModel):

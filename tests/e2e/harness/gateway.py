@@ -72,7 +72,8 @@ class Gateway:
     def say(self, person: Person, room: Room, text: str, *, seconds: float = 60) -> str:
         """Write a message and wait until the host is done with it: all that it was answered, "" when nothing was.
 
-        A slash command that the host answers without a turn counts as answered. Raises TimeoutError.
+        Raises TimeoutError, also for what the host takes into another message's turn: what a person writes while the
+        same conversation's turn is running.
         """
         return self.answer(self.post(person, room, text), seconds=seconds)
 

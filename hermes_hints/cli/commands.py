@@ -1,0 +1,130 @@
+"""The parser, and the way from parsed arguments to an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from ..errors import ConfigError
+from ..families import FAMILIES
+from ..identity import Identity
+from ..privacy import Privacy
+from .heard import heard
+
+__all__ = ["PROFILE_FLAGS", "add_commands", "main", "run", "run_in_host"]
+
+OK, PROBLEMS, WRONG = 0, 1, 2
+
+_EPILOG = "exit status: 0 all is well; 1 there is something to mend; 2 the command line or the configuration is wrong"
+
+PROFILE_FLAGS: Mapping[str, str] = {"profile": "--hermes-profile"}
+"""Identity fields whose flag is not their own name: hermes itself takes ``--profile`` out of any command line."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """What the console script ``hermes-hints`` runs: the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="hermes-hints",
+        description="What hermes-hints sends, to whom and why; and what to mend.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=f"hermes-hints {importlib.metadata.version('hermes-hints')}")
+    add_commands(parser)
+    return run(parser.parse_args(argv), in_host=False)
+
+
+def run_in_host(args: argparse.Namespace) -> None:
+    """What ``hermes hints …`` runs. Raises SystemExit: not every host passes on what a handler returns."""
+    status = run(args, in_host=True)
+    if status:
+        raise SystemExit(status)
+
+
+def run(args: argparse.Namespace, *, in_host: bool) -> int:
+    """Run the command that was parsed and print what it says: the exit status."""
+    from . import doctor, explain, listing, setup  # noqa: PLC0415 - only the command line needs them
+    from .surroundings import find_surroundings  # noqa: PLC0415 - likewise
+
+    commands = {"doctor": doctor.run, "explain": explain.run, "list": listing.run, "setup": setup.run}
+    try:
+        with heard() as lines:
+            surroundings = find_surroundings(args.hints_config, args.hints_settings, in_host=in_host)
+            return commands[args.hints_command](args, surroundings, lines)
+    except ConfigError as error:
+        print(f"hermes-hints: {error}", file=sys.stderr)  # noqa: T201 - a command line prints
+        return WRONG
+    except (BrokenPipeError, KeyboardInterrupt):
+        return WRONG
+
+
+def add_commands(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommands to ``parser``: the console script's own, or the one that Hermes hands out."""
+    # The names of the arguments start with hints_, because Hermes keeps its own in the same namespace.
+    commands = parser.add_subparsers(dest="hints_command", metavar="command", required=True)
+    _add_doctor(commands)
+    _add_explain(commands)
+    _command(commands, "list", "hint plugins: from where, in which state, and what went wrong")
+    _add_setup(commands)
+
+
+def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:  # noqa: ANN401 - argparse keeps its type private
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:] + ".", epilog=_EPILOG
+    )
+    parser.add_argument("--json", action="store_true", dest="hints_json", help="for programs")
+    source = "Hermes' configuration; default: $HERMES_HOME/config.yaml, if there is one"
+    parser.add_argument("--config", metavar="FILE", dest="hints_config", help=source)
+    settings = "a file with the settings of hermes-hints alone; default: those in the configuration"
+    parser.add_argument("--settings", metavar="FILE", dest="hints_settings", help=settings)
+    return parser
+
+
+def _add_doctor(commands: Any) -> None:  # noqa: ANN401 - likewise
+    parser = _command(commands, "doctor", "check the host, the settings, every model endpoint and every hint plugin")
+    asking = parser.add_mutually_exclusive_group()
+    keys = "ask endpoints what they are with the API keys that the configuration has for them; default: without"
+    asking.add_argument("--probe", action="store_const", const="keys", dest="hints_probe", help=keys)
+    asking.add_argument("--no-probe", action="store_const", const="off", dest="hints_probe", help="ask no endpoint")
+    parser.set_defaults(hints_probe="bare")
+
+
+def _add_explain(commands: Any) -> None:  # noqa: ANN401 - likewise
+    parser = _command(commands, "explain", "show what one request would carry to an endpoint: from where, and why")
+    parser.add_argument("--base-url", metavar="URL", dest="hints_base_url", help="default: that of the main model")
+    who = parser.add_argument_group("who is asking")
+    for field in Identity.model_fields:
+        flag = PROFILE_FLAGS.get(field, "--" + field.replace("_", "-"))
+        who.add_argument(flag, metavar="TEXT", dest=f"hints_identity_{field}")
+    what = parser.add_argument_group("the request")
+    what.add_argument("--purpose", metavar="TEXT", dest="hints_purpose")
+    what.add_argument("--model", metavar="NAME", dest="hints_model")
+    what.add_argument("--message", metavar="TEXT", dest="hints_message", help="what the user wrote, for hint plugins")
+    families = [family.api for family in FAMILIES.values()]
+    what.add_argument("--api", choices=families, default=families[0], dest="hints_api", help="default: %(default)s")
+    what.add_argument("--stream", action="store_true", dest="hints_stream")
+    body = "a file with the rest of the JSON body, as the caller would send it; - for standard input"
+    what.add_argument("--request", metavar="FILE", dest="hints_request", help=body)
+    line = "a header of the caller's own; may be repeated"
+    what.add_argument("--header", metavar="NAME=VALUE", action="append", default=[], dest="hints_headers", help=line)
+    hint = "a hint, as from `with hint(…)` or /hint; a key with a dot goes into ext; may be repeated"
+    what.add_argument("--hint", metavar="KEY=VALUE", action="append", default=[], dest="hints_hints", help=hint)
+    _add_choice(parser, "as if the program had named it")
+
+
+def _add_setup(commands: Any) -> None:  # noqa: ANN401 - likewise
+    parser = _command(commands, "setup", "propose the settings for a model endpoint")
+    parser.add_argument("--base-url", metavar="URL", dest="hints_base_url", help="default: you are asked")
+    write = "put them into the configuration, beside a copy of what it was; default: only show them"
+    parser.add_argument("--write", action="store_true", dest="hints_write", help=write)
+    parser.add_argument("--no-probe", action="store_true", dest="hints_no_probe", help="do not ask the endpoint what it is")
+    _add_choice(parser, "default: by what the endpoint is")
+
+
+def _add_choice(parser: argparse.ArgumentParser, default: str) -> None:
+    profile = f"how to write to the endpoint; {default}. (Inside hermes only the longer name, --profile is its own.)"
+    parser.add_argument("--endpoint-profile", "--profile", metavar="NAME", dest="hints_profile", help=profile)
+    privacy = "what may be said of who and where"
+    parser.add_argument("--privacy", choices=get_args(Privacy), dest="hints_privacy", help=privacy)

@@ -1,0 +1,136 @@
+"""What the operator has configured, and where it stands."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from ..errors import ConfigError
+from ..hermes.configuration import PLACE, admission, load_settings, section
+from ..hermes.host import Host, find_host
+from ..plugins import registry
+from ..settings import Settings
+
+__all__ = ["Surroundings", "find_surroundings", "read_file", "yaml_reader"]
+
+_REFERENCE = re.compile(r"\$\{([^}]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The host, if there is one, its configuration, and the settings in it before they are checked."""
+
+    host: Host | None
+    """The Hermes that is installed here; ``None`` where there is none."""
+    file: Path | None
+    """The configuration file; ``None`` where there is none."""
+    configuration: Mapping[str, Any] | None
+    """Hermes' whole configuration; ``None`` where there is none: then this is a plain program's environment."""
+    given: Mapping[str, Any]
+    """The settings as they are written."""
+    place: str
+    """Where they stand, for messages: a path of keys in `file`, or the name of a file of their own."""
+
+    def settings(self) -> Settings:
+        """The settings, checked.
+
+        Raises:
+            ConfigError: a key or value is wrong.
+        """
+        if self.configuration is not None and self.place == PLACE:
+            return load_settings(self.configuration)
+        return Settings.load(self.given, where=self.place)
+
+    def load_plugins(self, settings: Settings) -> None:
+        """Load the hint plugins that a process with these settings would load, by the host's own rule."""
+        registry.load(settings, None if self.configuration is None else admission(self.configuration))
+
+
+def find_surroundings(config: str | None, settings: str | None, *, in_host: bool) -> Surroundings:
+    """Find the configuration: the file ``config``, else the host's own, else ``config.yaml`` in Hermes' home.
+
+    ``settings`` names a file with the settings alone; they count instead of those in the configuration.
+
+    Raises:
+        ConfigError: a file that was named cannot be read, or any of them is not YAML.
+    """
+    host = find_host() if in_host or importlib.util.find_spec("hermes_cli") is not None else None
+    file = Path(config) if config is not None else _home() / "config.yaml"
+    configuration: Mapping[str, Any] | None = None
+    if config is not None or file.is_file():
+        configuration = cast("Mapping[str, Any]", _expanded(read_file(file)))
+    if config is None and host is not None and host.configuration is not None:
+        # Read once more by the host, which knows of defaults and of what an administrator prescribes.
+        configuration = host.configuration()
+    if settings is not None:
+        given, place = read_file(Path(settings)), settings
+    else:
+        given, place = section(configuration or {}, PLACE), PLACE if configuration is not None else "settings"
+    return Surroundings(host, file if configuration is not None else None, configuration, given, place)
+
+
+def _home() -> Path:
+    home = os.environ.get("HERMES_HOME")
+    return Path(home) if home else Path.home() / ".hermes"
+
+
+def read_file(file: Path) -> Mapping[str, Any]:
+    """A mapping from a YAML file; from a ``.json`` file without a YAML library.
+
+    Raises:
+        ConfigError: it cannot be read, holds no mapping, or there is no YAML library.
+    """
+    try:
+        text = file.read_text("utf-8")
+        found: object = json.loads(text) if file.suffix == ".json" else yaml_reader(file)(text)
+    except ConfigError:
+        raise
+    except OSError as error:
+        msg = f"{file}: cannot be read ({error.strerror})"
+        raise ConfigError(msg) from error
+    except Exception as error:
+        msg = f"{file}: is not {'JSON' if file.suffix == '.json' else 'YAML'}: {' '.join(str(error).split()):.500}"
+        raise ConfigError(msg) from error
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping):
+        msg = f"{file}: must hold a mapping, not {type(found).__name__}"
+        raise ConfigError(msg)
+    return cast("Mapping[str, Any]", found)
+
+
+def yaml_reader(file: Path) -> Any:  # noqa: ANN401 - a function of one of two untyped libraries
+    """The function that reads YAML 1.1, as Hermes does, from PyYAML or from ruamel.yaml.
+
+    Raises:
+        ConfigError: neither is installed; the message names ``file``.
+    """
+    try:
+        import yaml  # noqa: PLC0415 - Hermes 0.22 has the other one
+    except ImportError:
+        pass
+    else:
+        return yaml.safe_load
+    try:
+        from ruamel.yaml import YAML  # noqa: PLC0415 - likewise
+    except ImportError:
+        msg = f"{file}: reading YAML needs a library: pip install pyyaml; or name a .json file with the same content"
+        raise ConfigError(msg) from None
+    reader = YAML(typ="safe", pure=True)
+    reader.version = (1, 1)
+    return reader.load
+
+
+def _expanded(value: object) -> object:
+    """``${NAME}`` replaced by the environment's value, as Hermes does; what is not set stays."""
+    if isinstance(value, str):
+        return _REFERENCE.sub(lambda found: os.environ.get(found[1], found[0]), value)
+    if isinstance(value, Mapping):
+        return {key: _expanded(item) for key, item in cast("Mapping[str, object]", value).items()}
+    return [_expanded(item) for item in cast("list[object]", value)] if isinstance(value, list) else value

@@ -1,0 +1,133 @@
+"""The model endpoints that a Hermes is configured to use."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from ..endpoints import Endpoint, parse_endpoint
+
+__all__ = ["Target", "find_targets"]
+
+_URLS = ("base_url", "url", "api", "baseUrl")
+_KEYS = ("api_key", "apiKey")
+_KEY_VARIABLES = ("key_env", "api_key_env", "keyEnv", "apiKeyEnv")
+_ELSEWHERE = frozenset({"", "auto", "main"})
+"""What stands for another entry, or for Hermes' own choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One endpoint, and all places of the configuration that lead there."""
+
+    places: tuple[str, ...]
+    base_url: str
+    endpoint: Endpoint
+    model: str | None
+    api_mode: str | None
+    key: str | None = field(default=None, repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The URL without credentials and query."""
+        return self.endpoint.origin + self.endpoint.path
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    place: str
+    provider: str
+    url: str
+    told: Mapping[str, Any]
+
+
+def find_targets(configuration: Mapping[str, Any]) -> tuple[tuple[Target, ...], tuple[str, ...]]:
+    """The endpoints in the order in which Hermes would come to them, and the places that cannot be told from here.
+
+    Names of providers lead to the operator's own ``providers`` and ``custom_providers``, and to those that Hermes comes
+    with where it is installed.
+    """
+    entries = [*_entries(configuration)]
+    named = {entry.provider: entry for entry in entries if entry.place.startswith(("providers.", "custom_providers."))}
+    found: dict[str, Target] = {}
+    unknown: list[str] = []
+    for entry in entries:
+        declared = named.get(entry.provider.removeprefix("custom:"))
+        told = {**(declared.told if declared is not None else {}), **{key: value for key, value in entry.told.items() if value}}
+        url = entry.url or (declared.url if declared is not None else "") or _of_hermes(entry.provider)
+        if not url:
+            if entry.provider not in _ELSEWHERE or entry.place == "model":
+                unknown.append(entry.place)
+            continue
+        endpoint = parse_endpoint(url)
+        key = (endpoint.origin or url) + endpoint.path
+        before = found.get(key)
+        found[key] = Target(
+            ((*before.places, entry.place) if before is not None else (entry.place,)),
+            url,
+            endpoint,
+            (before.model if before is not None else None) or _text(told, "default", "model", "default_model"),
+            (before.api_mode if before is not None else None) or _text(told, "api_mode", "transport"),
+            (before.key if before is not None else None) or _key(told),
+        )
+    return tuple(found.values()), tuple(unknown)
+
+
+def _entries(configuration: Mapping[str, Any]) -> Iterator[_Entry]:
+    model = configuration.get("model")
+    if isinstance(model, str):
+        yield _Entry("model", "", "", {"default": model})
+    yield from _entry("model", model)
+    for name in ("fallback_providers", "fallback_model"):
+        yield from _listed(name, configuration.get(name))
+    for task, told in _items(configuration.get("auxiliary")):
+        yield from _entry(f"auxiliary.{task}", told)
+    yield from _entry("delegation", configuration.get("delegation"))
+    for name, told in _items(configuration.get("providers")):
+        yield from _entry(f"providers.{name}", told, name)
+    yield from _listed("custom_providers", configuration.get("custom_providers"))
+
+
+def _listed(name: str, found: object) -> Iterator[_Entry]:
+    if not isinstance(found, list):
+        yield from _entry(name, found)
+        return
+    for position, told in enumerate(cast("list[object]", found)):
+        own = _text(cast("Mapping[str, Any]", told), "name") if isinstance(told, Mapping) else None
+        yield from _entry(f"{name}.{own or position}", told, own if name == "custom_providers" else None)
+
+
+def _entry(place: str, found: object, name: str | None = None) -> Iterator[_Entry]:
+    if isinstance(found, Mapping):
+        told = cast("Mapping[str, Any]", found)
+        yield _Entry(place, name or _text(told, "provider") or "", _text(told, *_URLS) or "", told)
+
+
+def _items(found: object) -> Iterator[tuple[str, object]]:
+    if isinstance(found, Mapping):
+        for name, told in cast("Mapping[object, object]", found).items():
+            yield str(name), told
+
+
+def _text(told: Mapping[str, Any], *names: str) -> str | None:
+    values = (told.get(name) for name in names)
+    return next((value.strip() for value in values if isinstance(value, str) and value.strip()), None)
+
+
+def _key(told: Mapping[str, Any]) -> str | None:
+    variable = _text(told, *_KEY_VARIABLES)
+    return _text(told, *_KEYS) or (os.environ.get(variable) if variable is not None else None)
+
+
+def _of_hermes(provider: str) -> str:
+    """Where a provider that Hermes comes with is reached, from ``hermes_cli.auth.PROVIDER_REGISTRY``."""
+    try:
+        known = cast("Mapping[str, Any]", importlib.import_module("hermes_cli.auth").PROVIDER_REGISTRY)
+    except (ImportError, AttributeError):
+        return ""
+    found = known.get(provider)
+    variable = getattr(found, "base_url_env_var", "")
+    return (os.environ.get(variable) if variable else None) or getattr(found, "inference_base_url", "")
