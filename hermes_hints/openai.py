@@ -158,10 +158,11 @@ class _Door:
     def begin(self, client: Any, options: Any) -> Sending | None:
         """The request as it is to be sent; ``None`` when it is to go on as it is. Never raises."""
         in_hand = _in_hand.get()
-        if not self.active or (in_hand and in_hand[0] is client):
+        outer = in_hand[0] if in_hand else None
+        if not self.active or (outer is not None and outer.client is client):
             return None
         try:
-            return prepared(self.pipeline, client, options)
+            return prepared(self.pipeline, client, options, outer)
         except Exception as error:  # noqa: BLE001 - no request fails because of hints
             message = "hermes-hints: a request could not be read and goes on as it is"
             once(logging.ERROR, ("prepare", type(error)), message, cause=error, private=True)
@@ -172,7 +173,7 @@ class _Door:
         sending = self.begin(client, options)
         if sending is None:
             return inner(cast_to, options, **rest)
-        in_hand = [client]
+        in_hand = [sending]
         token = _in_hand.set(in_hand)
         try:
             while True:
@@ -195,7 +196,7 @@ class _Door:
         sending = self.begin(client, options)
         if sending is None:
             return await inner(cast_to, options, **rest)
-        in_hand = [client]
+        in_hand = [sending]
         token = _in_hand.set(in_hand)
         try:
             while True:
@@ -325,8 +326,8 @@ class _ClassDoor(_Door):
         return cast("Callable[..., Any]", above.request)
 
 
-_in_hand: contextvars.ContextVar[list[Any] | None] = contextvars.ContextVar("hermes_hints_in_hand", default=None)
-"""Holds the client whose request an outer door has in hand: an inner door of that client lets it pass, stamped or bare.
+_in_hand: contextvars.ContextVar[list[Sending] | None] = contextvars.ContextVar("hermes_hints_in_hand", default=None)
+"""Holds the request that an outer door has in hand: an inner door of its client lets it pass, stamped or bare.
 
 Emptied when the request is done, for tasks that were started on the way and live on with a copy of the context.
 """

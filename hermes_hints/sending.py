@@ -20,14 +20,24 @@ __all__ = ["Sending", "prepared"]
 class Sending:
     """One request on its way down the ladder."""
 
-    __slots__ = ("_bare", "_pipeline", "_refused", "_stamp", "options")
+    __slots__ = ("_pipeline", "_refused", "_stamp", "bare", "client", "options")
 
-    def __init__(self, pipeline: Pipeline, stamp: Stamp | None, bare: Any, options: Any) -> None:
+    def __init__(self, pipeline: Pipeline, client: Any, bare: Any, stamp: Stamp | None) -> None:
+        self.client = client
+        self.bare = bare
+        self.options = bare if stamp is None else _stamped_options(bare, stamp)
         self._pipeline = pipeline
         self._stamp = stamp
-        self._bare = bare
         self._refused: tuple[Stamp, Exception, bool] | None = None
-        self.options = options
+
+    def made(self, options: Any) -> bool:
+        """Whether ``options`` hold what was stamped here."""
+        stamp, mine = self._stamp, self.options
+        if stamp is None:
+            return False
+        return (bool(stamp.carriers.body) and options.extra_json is mine.extra_json) or (
+            bool(stamp.carriers.headers) and options.headers is mine.headers
+        )
 
     def step_down(self, error: Exception) -> bool:
         """Whether to send again, with ``options`` as they are now."""
@@ -39,7 +49,7 @@ class Sending:
         if self._refused is None:
             self._refused = (stamp, error, named)
         self._stamp = lower
-        self.options = self._bare if lower is None else _stamped_options(self._bare, lower)
+        self.options = self.bare if lower is None else _stamped_options(self.bare, lower)
         return True
 
     def answered(self) -> None:
@@ -51,22 +61,25 @@ class Sending:
             self._refused = None
 
 
-def prepared(pipeline: Pipeline, client: Any, options: Any) -> Sending | None:
-    """The stamped request; ``None`` when it is to go on as it is."""
+def prepared(pipeline: Pipeline, client: Any, options: Any, outer: Sending | None = None) -> Sending | None:
+    """The request of ``client`` as it is to be sent; ``None`` when it is to go on as it is.
+
+    ``outer`` is the request of another client on whose way this one is made: where a wrapper passes it on, it is decided
+    anew for the endpoint of this client.
+    """
     family = family_of(options.url)
     if family is None or options.files or options.method.lower() != "post":
         return None
-    told = None if pipeline.witness is None else _ticket(options.headers, pipeline.witness)
     decision = pipeline.decide(options.url if "://" in options.url else client.base_url)
-    if told is None:
-        if decision.profile.silent:
-            return None
-        stamp = pipeline.stamp(_outgoing(client, options, family), decision)
-        return None if stamp is None else Sending(pipeline, stamp, options, _stamped_options(options, stamp))
-    identity, facts = told
-    bare = options.model_copy(update={"headers": {key: line for key, line in options.headers.items() if key != TICKET}})
-    stamp = pipeline.stamp(_outgoing(client, bare, family), decision, identity, facts)
-    return Sending(pipeline, stamp, bare, bare if stamp is None else _stamped_options(bare, stamp))
+    told = None if pipeline.witness is None else _ticket(options.headers, pipeline.witness)
+    bare = options if outer is None or not outer.made(options) else outer.bare
+    if told is not None:
+        lines = {name: line for name, line in bare.headers.items() if name != TICKET}
+        bare = bare.model_copy(update={"headers": lines})
+    elif decision.profile.silent and bare is options:
+        return None
+    stamp = pipeline.stamp(_outgoing(client, bare, family), decision, *(told or ()))
+    return None if stamp is None and bare is options else Sending(pipeline, client, bare, stamp)
 
 
 def _ticket(headers: Any, witness: Witness) -> Testimony | None:
