@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from . import carriers
 from .call import CALL_FIELDS, Call
 from .context import current
 from .endpoints import Endpoint, parse_endpoint
-from .hints import merge_hints
+from .families import CONVERSE
+from .hints import Hints, merge_hints
 from .identity import NOBODY, Identity
 from .ladder import Ladder, Rung, verdict
 from .notices import once
@@ -28,7 +28,7 @@ from .wire import BODY_KEY, METADATA_PREFIX
 __all__ = ["Carriers", "Outgoing", "Pipeline", "Stamp", "Testimony", "Witness"]
 
 Testimony = tuple[Identity, Mapping[str, Any]]
-"""Who a call is for, and fields of `Call`."""
+"""Who a call is for, and fields of `Call` and of `Hints`."""
 
 
 class Witness(Protocol):
@@ -47,8 +47,7 @@ _MOST_ENDPOINTS = 256
 _OURS = "x-hermes-"
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A request as its caller made it. The mappings are the caller's own objects: they are read, never changed."""
 
     api: str
@@ -61,6 +60,10 @@ class Outgoing:
     """Whether this API family may carry anything in its body."""
     client_headers: Mapping[str, Any] | None = None
     """What the caller has its client send with every request."""
+    strict: bool = False
+    """Whether its body may carry only what the API itself has a place for."""
+    headers_allowed: bool = True
+    """Whether it may carry headers."""
 
     def get(self, key: str) -> Any:  # noqa: ANN401 - whatever the caller put there
         """A top-level field as it would be sent."""
@@ -77,8 +80,7 @@ class Outgoing:
         return [item for lines in (self.headers, self.client_headers) if lines for item in lines.items()]
 
 
-@dataclass(frozen=True, slots=True)
-class Carriers:
+class Carriers(NamedTuple):
     """What hermes-hints adds to one request."""
 
     headers: Mapping[str, str]
@@ -86,8 +88,7 @@ class Carriers:
     """Top-level fields of the body: ``hermes``, ``metadata`` (with the caller's own pairs) and native ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """One request's record, what it carries, and what is needed to send it again with less."""
 
     outgoing: Outgoing
@@ -165,7 +166,8 @@ class Pipeline:
     ) -> Stamp | None:
         """What this request carries to this endpoint; ``None`` for nothing.
 
-        ``identity`` and ``facts`` (fields of `Call`) are what the door itself knows; they win over the ambient scope.
+        ``identity`` and ``facts`` (fields of `Call` and `Hints`) are what the door itself knows. Who and which call win over
+        the ambient scope; hints come under it, and over those of plugins.
 
         Never raises: a failure of our own is logged once, with its cause, and the request goes on as it is.
         """
@@ -201,7 +203,9 @@ class Pipeline:
         own = _own_fields(outgoing)
         if own:
             who = Identity(**{field: own.pop(field) for field in Identity.model_fields if field in own}).over(who)
-        call = {**ambient.call, **facts}
+        call = dict(ambient.call)
+        if facts:
+            call.update((field, facts[field]) for field in CALL_FIELDS if field in facts)
         if own:
             call.update((field, own.pop(field)) for field in CALL_FIELDS if field in own)
         call.setdefault("request_id", secrets.token_hex(16))
@@ -210,7 +214,10 @@ class Pipeline:
         if self._plugins.busy:
             asked = self._described(call, outgoing, decision, model)
             hints = self._plugins.contribute(asked, who)
-        merge_hints(hints, ambient.hints)
+        if facts:
+            merge_hints(hints, {field: facts[field] for field in Hints.normalisers if field in facts})
+        if ambient.hints:
+            merge_hints(hints, ambient.hints)
         hints.update(own)
         record = {**who.fields(), **call, **hints}
         record = guarded(record, decision.privacy, self._keyring)
@@ -241,10 +248,10 @@ class Pipeline:
         body: dict[str, Any] = {}
         if outgoing.body_allowed and rung is Rung.FULL:
             self._fill_body(body, outgoing, profile, record)
-        elif outgoing.body_allowed and "user_id" in record and not outgoing.has("user"):
+        elif outgoing.body_allowed and not outgoing.strict and "user_id" in record and not outgoing.has("user"):
             body["user"] = record["user_id"]
         lines: dict[str, str] = {}
-        if profile.headers or profile.native_headers:
+        if outgoing.headers_allowed and (profile.headers or profile.native_headers):
             taken = {str(name).lower() for name, _ in outgoing.header_items()}
             if profile.headers:
                 lines = carriers.headers(record, taken)
@@ -255,11 +262,14 @@ class Pipeline:
         return Carriers(lines, body)
 
     def _fill_body(self, body: dict[str, Any], outgoing: Outgoing, profile: Profile, record: dict[str, Any]) -> None:
-        if profile.body:
+        if profile.body and not outgoing.strict:
             given = outgoing.get(BODY_KEY)
             if given is None or isinstance(given, Mapping):
-                body[BODY_KEY] = {**carriers.body_object(record), **cast("Mapping[str, Any]", given or {})}
-        if profile.metadata == "always" or (profile.metadata == "stored" and _is_stored(outgoing)):
+                body[BODY_KEY] = carriers.body_object(record)
+                if given:
+                    body[BODY_KEY].update(cast("Mapping[str, Any]", given))
+        stored = profile.metadata == "always" or (profile.metadata == "stored" and _is_stored(outgoing))
+        if stored and not outgoing.strict:
             pairs = _callers_metadata(outgoing)
             if pairs is not None:
                 ours = carriers.metadata(record, pairs)
@@ -268,8 +278,22 @@ class Pipeline:
         for name, native in profile.native_body.items():
             known = not native.apis or outgoing.api in native.apis
             value = self._native(native, record) if known else None
-            if value is not None and not outgoing.has(name):
+            if value is None:
+                continue
+            inner = name.removeprefix("metadata.")
+            if inner is not name:
+                pairs = body.get("metadata") or _callers_metadata(outgoing)
+                if pairs is not None and inner not in pairs:
+                    body["metadata"] = {**pairs, inner: value}
+            elif not outgoing.has(name):
                 body[name] = value
+        if profile.request_metadata and outgoing.api == CONVERSE:
+            given = outgoing.get("requestMetadata") or {}
+            if isinstance(given, Mapping):
+                taken = cast("Mapping[str, Any]", given)
+                ours = carriers.request_metadata(record, taken)
+                if ours:
+                    body["requestMetadata"] = {**taken, **ours}
 
     def _native(self, native: Native, record: Mapping[str, Any]) -> str | None:
         value = record.get(native.field)

@@ -30,14 +30,28 @@ class Sending:
         self._stamp = stamp
         self._refused: tuple[Stamp, Exception, bool] | None = None
 
-    def made(self, options: Any) -> bool:
-        """Whether ``options`` hold what was stamped here."""
-        stamp, mine = self._stamp, self.options
+    def unstamped(self, options: Any) -> Any:
+        """``options`` that a wrapper made of these, without what was stamped here; the same object where nothing was."""
+        stamp = self._stamp
         if stamp is None:
-            return False
-        return (bool(stamp.carriers.body) and options.extra_json is mine.extra_json) or (
-            bool(stamp.carriers.headers) and options.headers is mine.headers
-        )
+            return options
+        changes: dict[str, Any] = {}
+        for part, before, added in (
+            ("extra_json", self.bare.extra_json, stamp.carriers.body),
+            ("headers", self.bare.headers, stamp.carriers.headers),
+        ):
+            given = _mapping(getattr(options, part))
+            ours = [name for name, value in added.items() if given is not None and given.get(name) == value]
+            if given is not None and ours:
+                own = _mapping(before) or {}
+                kept = {name: value for name, value in given.items() if name not in ours}
+                kept.update((name, own[name]) for name in ours if name in own)
+                changes[part] = kept if kept or own else before
+        if not changes:
+            return options
+        if options.follow_redirects is False:
+            changes["follow_redirects"] = self.bare.follow_redirects
+        return options.model_copy(update=changes)
 
     def step_down(self, error: Exception) -> bool:
         """Whether to send again, with ``options`` as they are now."""
@@ -72,13 +86,14 @@ def prepared(pipeline: Pipeline, client: Any, options: Any, outer: Sending | Non
         return None
     decision = pipeline.decide(options.url if "://" in options.url else client.base_url)
     told = None if pipeline.witness is None else _ticket(options.headers, pipeline.witness)
-    bare = options if outer is None or not outer.made(options) else outer.bare
+    bare = options if outer is None else outer.unstamped(options)
     if told is not None:
         lines = {name: line for name, line in bare.headers.items() if name != TICKET}
         bare = bare.model_copy(update={"headers": lines})
     elif decision.profile.silent and bare is options:
         return None
-    stamp = pipeline.stamp(_outgoing(client, bare, family), decision, *(told or ()))
+    identity, facts = told or (None, None)
+    stamp = pipeline.stamp(_outgoing(client, bare, family), decision, identity, facts)
     return None if stamp is None and bare is options else Sending(pipeline, client, bare, stamp)
 
 
@@ -102,6 +117,7 @@ def _outgoing(client: Any, options: Any, family: Family) -> Outgoing:
         headers=_mapping(options.headers),
         client_headers=_mapping(getattr(client, "_custom_headers", None)),
         body_allowed=family.body and (readable or body is None) and getattr(options, "content", None) is None,
+        strict=family.strict,
     )
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic import Field, field_validator
+
 from ..errors import ConfigError
+from ..hints import normal_hints
 from ..plugins import Admit
 from ..settings import Settings
 
@@ -16,8 +20,35 @@ __all__ = ["PLACE", "PLUGIN", "admission", "load_settings", "section"]
 PLUGIN = "hermes-hints"
 PLACE = f"plugins.entries.{PLUGIN}.settings"
 
+_COMMAND = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
-def load_settings(configuration: Mapping[str, Any]) -> Settings:
+
+class HermesSettings(Settings):
+    """What an operator of Hermes can set, beside `Settings`."""
+
+    commands: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict[str, Mapping[str, Any]])
+    """Short forms of ``/hint``: ``{cloud: {user_intent: force-cloud}}`` gives ``/cloud``. Built-in commands stay."""
+    confirm: bool = False
+    """Whether an answer that was asked for with hints says in its last line which model gave it."""
+
+    @field_validator("commands")
+    @classmethod
+    def _commands(cls, commands: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+        return {name: _short_form(name, hints) for name, hints in commands.items()}
+
+
+def _short_form(name: str, hints: Mapping[str, Any]) -> Mapping[str, Any]:
+    if _COMMAND.fullmatch(name) is None or name == "hint":
+        msg = f"{name!r} cannot be a command; use lower-case letters, digits and -, and not hint"
+        raise ValueError(msg)
+    kept, problems = normal_hints(hints)
+    if problems or not kept:
+        msg = f"/{name}: {problems[0] if problems else 'give it at least one hint, such as {user_intent: force-cloud}'}"
+        raise ValueError(msg)
+    return kept
+
+
+def load_settings(configuration: Mapping[str, Any]) -> HermesSettings:
     """The settings at ``plugins.entries.hermes-hints.settings`` of config.yaml; defaults where there are none.
 
     Hint plugins lie in ``$HERMES_HOME/hints`` unless ``hints_directory`` names another place.
@@ -28,7 +59,7 @@ def load_settings(configuration: Mapping[str, Any]) -> Settings:
     given = dict(section(configuration, PLACE))
     home = os.environ.get("HERMES_HOME")
     given.setdefault("hints_directory", (Path(home) if home else Path.home() / ".hermes") / "hints")
-    return Settings.load(given, where=PLACE)
+    return HermesSettings.load(given, where=PLACE)
 
 
 def admission(configuration: Mapping[str, Any]) -> Admit:

@@ -30,14 +30,17 @@ class Host:
         """The wire field ``agent``: ``hermes-agent/0.19.0``."""
         return f"hermes-agent/{self.version}" if self.version else None
 
-    def missing(self) -> tuple[str, ...]:
-        """What this host lacks, by name."""
-        doors = {
+    def doors(self) -> Mapping[str, Callable[..., Any] | None]:
+        """What is looked for in a host, by name."""
+        return {
             "gateway.session_context.get_session_env": self.session_variable,
             "agent.portal_tags.get_conversation_context": self.conversation,
             "hermes_cli.config.load_config": self.configuration,
         }
-        return tuple(name for name, door in doors.items() if door is None)
+
+    def missing(self) -> tuple[str, ...]:
+        """What this host lacks, by name."""
+        return tuple(name for name, door in self.doors().items() if door is None)
 
 
 def find_host() -> Host:

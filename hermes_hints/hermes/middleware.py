@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..wire import TICKET
+from .levers import Levers
 from .session import Sessions
 
 __all__ = ["NAME", "Middleware"]
@@ -26,10 +27,11 @@ class Middleware:
     before anything is sent.
     """
 
-    __slots__ = ("_sessions",)
+    __slots__ = ("_levers", "_sessions")
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, levers: Levers) -> None:
         self._sessions = sessions
+        self._levers = levers
 
     def __call__(
         self,
@@ -47,6 +49,11 @@ class Middleware:
         turn = self._sessions.turn(session_id, platform, facts)
         if api_mode not in _OPENAI_MODES:
             return None
-        ticket = self._sessions.issue(api_request_id or f"{session_id}:api", (turn.identity, facts))
-        lines = {**(request.get("extra_headers") or {}), TICKET: ticket}
-        return {"request": {**request, "extra_headers": lines}, "source": NAME}
+        plain = self._levers.heard(facts.get("turn_id"), session_id, request.get("messages"))
+        known = {**facts, **self._levers.wishes(facts.get("turn_id"), session_id)}
+        ticket = self._sessions.issue(api_request_id or f"{session_id}:api", (turn.identity, known))
+        before: Mapping[str, Any] = request.get("extra_headers") or {}
+        changed: dict[str, Any] = {**request, "extra_headers": {**before, TICKET: ticket}}
+        if plain is not None:
+            changed["messages"] = plain
+        return {"request": changed, "source": NAME}

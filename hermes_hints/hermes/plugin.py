@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,10 +12,13 @@ from ..pipeline import Pipeline
 from ..plugins import registry
 from .configuration import admission, load_settings
 from .host import find_host
+from .levers import Levers
 from .middleware import Middleware
 from .session import Sessions
 
 __all__ = ["register"]
+
+_DESCRIPTION = "Say how your next message is to be served"
 
 
 def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, which has no stubs
@@ -23,18 +27,38 @@ def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, whic
     Raises:
         ConfigError: a setting is wrong; the host logs the message, lists the plugin with it and goes on without hints.
     """
+    _add_command_line(ctx)
     host = find_host()
     configuration: Mapping[str, Any] = {} if host.configuration is None else host.configuration()
     settings = load_settings(configuration)
     registry.load(settings, admission(configuration))
     sessions = Sessions(host, _profile(ctx))
+    levers = Levers(settings.commands, sessions.context, confirm=settings.confirm)
     install_pipeline(Pipeline(settings, witness=sessions))
-    ctx.register_middleware("llm_request", Middleware(sessions))
-    for hook, callback in _hooks(sessions).items():
+    ctx.register_middleware("llm_request", Middleware(sessions, levers))
+    for hook, callback in _hooks(sessions, levers):
         if hook in host.hooks:
             ctx.register_hook(hook, callback)
+    for name, handler in levers.commands.items():
+        ctx.register_command(name, handler, description=_DESCRIPTION, args_hint="[intent] [question]")
     for name in host.missing():
         logger.warning("hermes-hints: this host has no %s; requests carry less identity", name)
+
+
+def _add_command_line(ctx: Any) -> None:  # noqa: ANN401 - likewise
+    """Add ``hermes hints``; before anything that can fail, for then it is needed."""
+
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        from ..cli import add_commands  # noqa: PLC0415 - only the command line needs it
+
+        add_commands(parser)
+
+    def run(args: argparse.Namespace) -> None:
+        from ..cli import run_in_host  # noqa: PLC0415 - likewise
+
+        run_in_host(args)
+
+    ctx.register_cli_command("hints", "what hermes-hints sends, to whom and why", add_arguments, run)
 
 
 def _profile(ctx: Any) -> str | None:  # noqa: ANN401 - likewise
@@ -42,11 +66,19 @@ def _profile(ctx: Any) -> str | None:  # noqa: ANN401 - likewise
     return name if isinstance(name, str) else None
 
 
-def _hooks(sessions: Sessions) -> dict[str, Callable[..., None]]:
+def _hooks(sessions: Sessions, levers: Levers) -> tuple[tuple[str, Callable[..., Any]], ...]:
     def subagent_start(*, child_session_id: str | None = None, parent_session_id: str | None = None, **_: Any) -> None:
         sessions.subagent_started(child_session_id, parent_session_id)
 
     def pre_llm_call(*, session_id: str | None = None, sender_id: str | None = None, **_: Any) -> None:
         sessions.turn_started(session_id, sender_id)
 
-    return {"subagent_start": subagent_start, "pre_llm_call": pre_llm_call}
+    return (
+        ("subagent_start", subagent_start),
+        ("subagent_start", levers.subagent_started),
+        ("pre_llm_call", pre_llm_call),
+        ("pre_llm_call", levers.turn_started),
+        ("pre_gateway_dispatch", levers.arrived),
+        ("post_api_request", levers.answered),
+        ("transform_llm_output", levers.confirmed),
+    )

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from ..identity import NOBODY, Identity
 from ..pipeline import Testimony
 from .host import Host
+from .recent import Recent
 from .stack import stack_here
 
-__all__ = ["Recent", "Sessions", "Turn"]
+__all__ = ["Sessions", "Turn"]
 
 _VARIABLES = {
     "platform": "HERMES_SESSION_PLATFORM",
@@ -32,8 +32,6 @@ _VARIABLES = {
 # agent overwrites, so that it may name somebody else's session.
 
 _WHO = ("user_id", "user_id_alt", "user_name", "message_id")
-
-_V = TypeVar("_V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +53,6 @@ class _Conversation:
     users: frozenset[str | None]
 
 
-class Recent(OrderedDict[str, _V], Generic[_V]):
-    """The 4,096 entries that were put last."""
-
-    def put(self, key: str, value: _V) -> None:
-        """Set an entry, and forget the oldest."""
-        self[key] = value
-        self.move_to_end(key)
-        if len(self) > 4096:  # noqa: PLR2004 - as the docstring says
-            self.popitem(last=False)
-
-
 _turn: ContextVar[Turn | None] = ContextVar("hermes_hints_turn", default=None)
 
 
@@ -78,10 +65,10 @@ class Sessions:
         self._host = host
         self._profile = profile
         self._lock = threading.Lock()
-        self._parents: Recent[str] = Recent()
-        self._senders: Recent[str] = Recent()
-        self._conversations: Recent[_Conversation] = Recent()
-        self._tickets: Recent[Testimony] = Recent()
+        self._parents: Recent[str, str] = Recent()
+        self._senders: Recent[str, str] = Recent()
+        self._conversations: Recent[str, _Conversation] = Recent()
+        self._tickets: Recent[str, Testimony] = Recent()
 
     def subagent_started(self, child: str | None, parent: str | None) -> None:
         """Remember whose subagent a session is."""
@@ -100,7 +87,7 @@ class Sessions:
 
     def turn(self, session_id: str | None, platform: str | None, facts: Mapping[str, Any]) -> Turn:
         """The turn that a main call belongs to; remembered for the calls that it brings about."""
-        context = self._context()
+        context = self.context()
         sender = self._senders.get(session_id or "", "")
         values = context if sender in ("", context.get("user_id")) else {**_without_who(context), "user_id": sender}
         parent = self._parents.get(session_id or "")
@@ -110,7 +97,7 @@ class Sessions:
         if identity.conversation_id is not None:
             with self._lock:
                 known = self._conversations.get(identity.conversation_id)
-                users = frozenset({identity.user_id}) | (known.users if known is not None else frozenset())
+                users = frozenset({identity.user_id, *(known.users if known is not None else ())})
                 self._conversations.put(identity.conversation_id, _Conversation(identity, users))
         return turn
 
@@ -144,7 +131,7 @@ class Sessions:
         return identity, facts if stack.purpose is None else {**facts, "purpose": stack.purpose}
 
     def _around(self) -> Testimony:
-        context, root, turn = self._context(), self._root(), _turn.get()
+        context, root, turn = self.context(), self._root(), _turn.get()
         if turn is not None and root is not None and root == turn.identity.conversation_id and context == turn.context:
             return turn.identity, {name: turn.facts[name] for name in ("turn_id", "task_id") if name in turn.facts}
         seen = self._conversations.get(root) if root else None
@@ -156,7 +143,8 @@ class Sessions:
         known = seen.identity
         return (known if _alone(seen) else Identity(**_without_who(known.fields()))), {}
 
-    def _context(self) -> Mapping[str, str]:
+    def context(self) -> Mapping[str, str]:
+        """The session context of the running code, by wire field; fields without a value are absent."""
         read = self._host.session_variable
         if read is None:
             return {}

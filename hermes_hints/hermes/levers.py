@@ -1,0 +1,281 @@
+"""The user's lever: hints asked for by command, kept for whom and where they are meant, and taken by the turn they are for."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from ..hints import merge_hints
+from .orders import CLEAR, HINT, SHOW, Order, read_command, read_order
+from .recent import Recent
+
+__all__ = ["Levers", "Place"]
+
+Place = tuple[str, str, str]
+"""Platform, chat and user: a command counts for its sender, in the chat where it was sent."""
+
+_STARTS = re.compile(r"(?:\A|\n\n)(?:\[[^\]\n]{1,200}\] )?")
+"""Where a command may begin: the host joins messages by a blank line, and may put the sender's name before one."""
+_NOTHING_ASKED = "(no question)"
+
+_HERE: Place = ("", "", "")
+"""A program with one user and no chats, such as the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A message, by the host's words."""
+
+    place: Place
+    message_id: str
+
+
+_arrived: ContextVar[_Message | None] = ContextVar("hermes_hints_arrived", default=None)
+"""The message that the running task is about, for command handlers, which are only told their arguments."""
+
+
+class Levers:
+    """What users asked for, until a turn takes it.
+
+    ``commands`` are the operator's short forms with their hints, ``context`` reads the session context of the running
+    code, ``confirm`` has an answer say which model gave it when hints were asked for.
+    """
+
+    def __init__(
+        self,
+        commands: Mapping[str, Mapping[str, Any]],
+        context: Callable[[], Mapping[str, str]],
+        *,
+        confirm: bool = False,
+    ) -> None:
+        self._presets: dict[str, Mapping[str, Any] | None] = {HINT: None, **commands}
+        self._context = context
+        self._confirm = confirm
+        self._lock = threading.Lock()
+        self._next: Recent[Place, Mapping[str, Any]] = Recent()
+        self._lasting: Recent[Place, Mapping[str, Any]] = Recent()
+        self._models: Recent[Place, str] = Recent()
+        self._asked: Recent[_Message, Order] = Recent()
+        self._answered: Recent[_Message, bool] = Recent()
+        self._turns: Recent[str, Mapping[str, Any]] = Recent()
+        self._served: Recent[str, str] = Recent()
+        self._prefixed: Recent[str | None, bool] = Recent()
+        self._heard: Recent[str, bool] = Recent()
+
+    @property
+    def commands(self) -> Mapping[str, Callable[[str], str]]:
+        """The host's command handlers, by name; each is run after the sender is authorised."""
+        return {name: partial(self._command, name) for name in self._presets}
+
+    def arrived(self, *, event: Any, gateway: object = None, **_: Any) -> dict[str, str] | None:  # noqa: ANN401 - the host's MessageEvent
+        """A message has come in, from whomever (hook ``pre_gateway_dispatch``, before the sender is authorised).
+
+        A command with a question becomes the question, and its hints wait under the message's own id for the turn that
+        answers it: where there is none, they have no effect. What somebody sends who may not is not even remembered.
+        """
+        message = _message(event)
+        _arrived.set(message)
+        command = read_command(event.text or "")
+        if command is None or not _may(gateway, event.source, command[0]):
+            return None
+        name, arguments = command
+        if name == "model":
+            asked = next((word for word in arguments.split() if not word.startswith("-")), None)
+            if asked is not None:
+                self._models.put(message.place, asked[:512])
+        if name not in self._presets:
+            return None
+        try:
+            order = read_order(name, arguments, self._presets[name])
+        except ValueError:
+            return None  # the command's own handler answers with the reason
+        if not order.question:
+            return None
+        with self._lock:
+            self._asked.put(message, order)
+        return {"action": "rewrite", "text": order.question}
+
+    def turn_started(
+        self,
+        *,
+        session_id: str | None = None,
+        turn_id: str | None = None,
+        sender_id: str | None = None,
+        user_message: object = None,
+        conversation_history: object = None,
+        platform: str | None = None,
+        **_: Any,
+    ) -> None:
+        """A turn begins (hook ``pre_llm_call``): it takes what its own sender asked for in this chat.
+
+        A message that came while another turn was under way is not read as a command by the host: it is read here, and
+        the command is taken out of the text that the model will see.
+        """
+        if platform in ("cron", "subagent") or not turn_id:
+            return
+        context = self._context()
+        place = (context.get("platform", ""), context.get("chat_id", ""), sender_id or context.get("user_id", ""))
+        message = _Message(place, context.get("message_id", ""))
+        text = user_message if isinstance(user_message, str) else ""
+        with self._lock:
+            order = self._take(message, text) or self._spoken(text, session_id, conversation_history)
+            if order is not None and order.lasting:
+                self._lasting.put(place, order.hints)
+            taken = dict(self._lasting.get(place, {}))
+            if place in self._models:
+                taken["requested_model"] = self._models[place]
+            if order is not None:
+                merge_hints(taken, order.hints)
+            self._turns.put(turn_id, taken)
+            if session_id:
+                self._turns.put(session_id, taken)
+
+    def heard(self, turn_id: str | None, session_id: str | None, messages: object) -> list[object] | None:
+        """The messages of a request without commands; ``None`` where there are none to take out.
+
+        A command that came while its sender's turn was under way joins that turn, where the host does so, or is the next.
+        """
+        if not isinstance(messages, list):
+            return None
+        found = cast("list[object]", messages)
+        said = self._unprefixed(_text_of_last_user(found))
+        if said is not None and turn_id:
+            with self._lock:
+                self._prefixed.put(session_id, True)
+                if turn_id not in self._heard:
+                    self._heard.put(turn_id, True)
+                    self._turns.put(turn_id, merge_hints(dict(self._turns.get(turn_id, {})), said[0].hints))
+        if session_id not in self._prefixed:
+            return None
+        plain = [self._plain(message) for message in found]
+        return plain if any(new is not old for new, old in zip(plain, found, strict=True)) else None
+
+    def _unprefixed(self, text: str) -> tuple[Order, str] | None:
+        """A command that begins a message or a paragraph of it, and the text without it."""
+        for start in _STARTS.finditer(text):
+            command = read_command(text[start.end() :])
+            if command is None or command[0] not in self._presets:
+                continue
+            try:
+                order = read_order(*command, self._presets[command[0]])
+            except ValueError:
+                continue
+            return order, text[: start.end()] + (order.question or _NOTHING_ASKED)
+        return None
+
+    def _spoken(self, text: str, session_id: str | None, history: object) -> Order | None:
+        """A command in a message that the host did not read as one; it is taken out of the host's own copy, too."""
+        said = self._unprefixed(text)
+        if said is None:
+            return None
+        order, plain = said
+        self._prefixed.put(session_id, True)
+        last = cast("list[object]", history)[-1] if isinstance(history, list) and history else None
+        if isinstance(last, dict) and cast("dict[str, object]", last).get("content") == text:
+            cast("dict[str, object]", last)["content"] = plain
+        return order
+
+    def _plain(self, message: object) -> object:
+        if not isinstance(message, dict):
+            return message
+        fields = cast("dict[str, object]", message)
+        content = fields.get("content")
+        said = self._unprefixed(content) if fields.get("role") == "user" and isinstance(content, str) else None
+        return fields if said is None else {**fields, "content": said[1]}
+
+    def _take(self, message: _Message, text: str) -> Order | None:
+        order = self._asked.pop(message, None)
+        if order is not None:
+            self._answered.put(message, True)
+            return order
+        # A message that waited for another one's turn is answered in the context of that one: its text tells it.
+        for waiting, asked in list(self._asked.items()):
+            if waiting.place == message.place and asked.question in text:
+                return self._asked.pop(waiting)
+        # A turn that no message of the user brought about, such as a subagent's report, comes under an answered one.
+        if message.message_id and message in self._answered:
+            return None
+        self._answered.put(message, True)
+        hints = self._next.pop(message.place, None)
+        return None if hints is None else Order(hints, lasting=False, question="")
+
+    def subagent_started(
+        self, *, child_session_id: str | None = None, parent_session_id: str | None = None, **_: Any
+    ) -> None:
+        """A subagent works on its parent's turn (hook ``subagent_start``)."""
+        with self._lock:
+            taken = self._turns.get(parent_session_id or "")
+            if child_session_id and taken is not None:
+                self._turns.put(child_session_id, taken)
+
+    def wishes(self, turn_id: str | None, session_id: str | None) -> Mapping[str, Any]:
+        """The hints of a turn, or of the turn that a subagent's session works on."""
+        return self._turns.get(turn_id or "") or self._turns.get(session_id or "") or {}
+
+    def answered(self, *, session_id: str | None = None, response_model: object = None, **_: Any) -> None:
+        """A call was answered (hook ``post_api_request``)."""
+        if session_id and isinstance(response_model, str):
+            self._served.put(session_id, response_model)
+
+    def confirmed(self, *, response_text: str = "", session_id: str | None = None, **_: Any) -> str | None:
+        """The reply with a last line that tells which model gave it (hook ``transform_llm_output``), where asked for."""
+        served = self._served.get(session_id or "")
+        if not self._confirm or served is None or "command_origin" not in self.wishes(None, session_id):
+            return None
+        return f"{response_text}\n\n({served})"
+
+    def _command(self, name: str, arguments: str) -> str:
+        message = _arrived.get()
+        place = _HERE if message is None else message.place
+        try:
+            order = read_order(name, arguments.strip(), self._presets[name])
+        except ValueError as error:
+            return f"/{name}: {error}"
+        with self._lock:
+            if order.asks == SHOW:
+                return self._shown(place)
+            if order.asks == CLEAR:
+                gone = [store.pop(place, None) for store in (self._next, self._lasting)]
+                return "Hints cleared." if any(gone) else "No hints were set."
+            (self._lasting if order.lasting else self._next).put(place, order.hints)
+        until = "until /hint clear" if order.lasting else "for your next message"
+        again = " Now send the question." if order.question else ""
+        return f"{_told(order.hints)}, {until}.{again}"
+
+    def _shown(self, place: Place) -> str:
+        stores = (("next message", self._next), ("until /hint clear", self._lasting))
+        lines = [f"{when}: {_told(store[place])}" for when, store in stores if place in store]
+        return "\n".join(lines) or "No hints are set. /hint force-cloud sets one for your next message."
+
+
+def _text_of_last_user(messages: list[object]) -> str:
+    for message in reversed(messages):
+        if isinstance(message, dict) and cast("dict[str, object]", message).get("role") == "user":
+            content = cast("dict[str, object]", message).get("content")
+            return content if isinstance(content, str) else ""
+    return ""
+
+
+def _message(event: Any) -> _Message:  # noqa: ANN401 - the host's MessageEvent
+    source = event.source
+    platform = getattr(source.platform, "value", source.platform)
+    message_id = getattr(event, "message_id", None) or getattr(source, "message_id", None)
+    return _Message((str(platform or ""), str(source.chat_id or ""), str(source.user_id or "")), str(message_id or ""))
+
+
+def _may(gateway: object, source: object, command: str) -> bool:
+    """Whether the host would let this sender use this command, where it has a way to ask."""
+    asked = getattr(gateway, "_is_user_authorized_for_source", None) or getattr(gateway, "_is_user_authorized", None)
+    if callable(asked) and not asked(source):
+        return False
+    refused = getattr(gateway, "_check_slash_access", None)
+    return not (callable(refused) and refused(source, command))
+
+
+def _told(hints: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in hints.items() if name != "command_origin")

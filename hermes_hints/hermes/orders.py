@@ -1,0 +1,81 @@
+"""What a user's command asks for: `/hint` and the operator's short forms, read from the message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..hints import Hints, normal_hints
+
+__all__ = ["CLEAR", "HINT", "SHOW", "Order", "read_command", "read_order"]
+
+HINT = "hint"
+CLEAR = "clear"
+SHOW = ""
+_SESSION = "--session"
+_COMMAND = re.compile(r"/([A-Za-z][A-Za-z0-9_-]*)(?:@\S*)?(?=\s|\Z)")
+_INTENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+_PAIR = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)=(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command that was understood."""
+
+    hints: Mapping[str, Any]
+    lasting: bool
+    """Until it is cleared, and not for the next turn alone."""
+    question: str
+    """What is to be asked at once; empty where the command stands alone."""
+    asks: str | None = None
+    """`SHOW` or `CLEAR` where that is all."""
+
+
+def read_command(text: str) -> tuple[str, str] | None:
+    """A message's command, as the host names it (lower case, dashes), and what follows; ``None`` for no command."""
+    found = _COMMAND.match(text)
+    if found is None:
+        return None
+    return found[1].lower().replace("_", "-"), text[found.end() :].strip()
+
+
+def read_order(name: str, arguments: str, preset: Mapping[str, Any] | None = None) -> Order:
+    """What ``/name arguments`` asks for; ``preset`` are the hints of a short form.
+
+    ``/hint [--session] [intent] [field=value …] [question]``; the question may begin on the next line. A short form takes
+    ``--session`` and the question.
+
+    Raises:
+        ValueError: the hints are none; the message says what would be.
+    """
+    hints: dict[str, Any] = dict(preset or {})
+    lasting = False
+    line, newline, below = arguments.partition("\n")
+    while line:
+        word, _, rest = line.partition(" ")
+        # iOS writes a dash where two hyphens were typed
+        if word in (_SESSION, "\u2014session", "\u2013session"):
+            lasting = True
+        elif preset is not None:
+            break
+        elif (pair := _PAIR.fullmatch(word)) is not None and ("." in pair[1] or pair[1] in Hints.model_fields):
+            hints[pair[1]] = pair[2]
+        elif "user_intent" not in hints and _INTENT.fullmatch(word) is not None:
+            hints["user_intent"] = word
+        else:
+            break
+        line = rest.lstrip()
+    question = f"{line}{newline}{below}".strip()
+    if preset is None and not lasting and not question and set(hints) <= {"user_intent"}:
+        intent = hints.get("user_intent", SHOW)
+        if intent in (SHOW, CLEAR):
+            return Order({}, lasting, "", intent)
+    if not hints:
+        msg = f"say what you want first: /{name} force-cloud, then your question"
+        raise ValueError(msg)
+    kept, problems = normal_hints(hints)
+    if problems:
+        raise ValueError(problems[0])
+    return Order({**kept, "command_origin": f"/{name}"}, lasting, question)
