@@ -18,13 +18,29 @@ from .wire import (
     MAX_HEADERS_BYTES,
     METADATA,
     METADATA_EXT,
+    TICKET,
     VERSION,
 )
 
-__all__ = ["MAX_PAIRS", "body_object", "decode", "digest", "encode", "headers", "metadata", "routing_token", "text_of"]
+__all__ = [
+    "MAX_PAIRS",
+    "body_object",
+    "decode",
+    "digest",
+    "encode",
+    "headers",
+    "metadata",
+    "request_metadata",
+    "routing_token",
+    "text_of",
+]
 
 MAX_PAIRS = 16
 """Most pairs that OpenAI takes in ``metadata`` (platform.openai.com/docs/api-reference/chat)."""
+
+_CONVERSE_CHARS = 256
+_NOT_CONVERSE = re.compile(r"[^a-zA-Z0-9\s:_@$#=/+,.-]", re.ASCII)
+"""What keys and values of Bedrock's ``requestMetadata`` may not hold (botocore's model of ``bedrock-runtime``)."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,256}")
 
@@ -55,9 +71,9 @@ def metadata(record: Mapping[str, Any], taken: Collection[str]) -> dict[str, str
     if room <= 0:
         return pairs
     for field, key in METADATA:
-        value = record.get(field)
-        if value is None or key in taken:
+        if field not in record or key in taken:
             continue
+        value = record[field]
         text = value if type(value) is str else text_of(value)
         if len(text) <= MAX_CHARS:
             pairs[key] = text
@@ -72,6 +88,18 @@ def metadata(record: Mapping[str, Any], taken: Collection[str]) -> dict[str, str
     return pairs
 
 
+def request_metadata(record: Mapping[str, Any], taken: Collection[str]) -> dict[str, str]:
+    """The pairs for Bedrock's ``requestMetadata``: as `metadata`, in the characters that Bedrock takes.
+
+    Others become ``_``; a value over 256 characters is replaced by its SHA-256.
+    """
+    pairs = metadata(record, taken).items()
+    return {
+        _NOT_CONVERSE.sub("_", key): _NOT_CONVERSE.sub("_", text) if len(text) <= _CONVERSE_CHARS else digest(text)
+        for key, text in pairs
+    }
+
+
 def headers(record: Mapping[str, Any], taken: Collection[str]) -> dict[str, str]:
     """The ``X-Hermes-*`` headers beside the caller's own names ``taken`` (lower case).
 
@@ -79,12 +107,12 @@ def headers(record: Mapping[str, Any], taken: Collection[str]) -> dict[str, str]
     """
     lines: dict[str, str] = {}
     left = MAX_HEADERS_BYTES
-    for field, name in HEADERS:
+    for field, name, lower, room, written in _LINES:
         value = record.get(field)
-        if value is None or (taken and name.lower() in taken):
+        if value is None or lower in taken:
             continue
-        text = routing_token(value) if name is CONVERSATION_HEADER else encode(value)
-        size = len(name) + len(text) + 4
+        text = written(value if type(value) is str else text_of(value))
+        size = room + len(text)
         if text and size <= left:
             lines[name] = text
             left -= size
@@ -145,3 +173,12 @@ def _encode(text: str) -> str:
 def decode(text: str) -> str:
     """The text that `encode` was given, as far as a header can carry it; never raises."""
     return unquote(text, errors="replace") if "%" in text else text
+
+
+# Most values are those of the call before; a request's id never is, so it does not push the others out.
+_ENCODERS = {CONVERSATION_HEADER: routing_token, TICKET: encode}
+_encode_again = lru_cache(maxsize=4096)(encode)
+_LINES = tuple(
+    (field, name, name.lower(), len(name) + 4, _ENCODERS.get(name, _encode_again)) for field, name in HEADERS
+)
+"""For each header its field, its name, that in lower case, its bytes beside the value, and how the value is written."""

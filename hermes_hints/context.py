@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any, ParamSpec, Self, TypeVar, cast
+from types import MappingProxyType
+from typing import Any, NamedTuple, ParamSpec, Self, TypeVar, cast
 
 from .call import CALL_FIELDS, Call
 from .hints import NO_HINTS, Hints, merge_hints
@@ -20,17 +20,15 @@ _R = TypeVar("_R")
 _V = TypeVar("_V", Identity, Hints, Call)
 
 
-@dataclass(frozen=True, slots=True)
-class Ambient:
+class Ambient(NamedTuple):
     """What the scopes in force say together."""
 
     identity: Identity = NOBODY
-    hints: dict[str, Any] = field(default_factory=dict[str, Any])
-    call: dict[str, Any] = field(default_factory=dict[str, Any])
+    hints: Mapping[str, Any] = MappingProxyType({})
+    call: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
+class _Node(NamedTuple):
     """One entered scope on top of those below it."""
 
     owner: Scope

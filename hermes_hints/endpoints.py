@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import ConfigError
@@ -24,8 +23,7 @@ _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _AUTHORITY = re.compile(r"(?:.*@)?(?:\[[^\[\]]*\]|[^\[\]:]*)(?::[0-9]*)?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """Where requests go: the parts of a base URL that policy looks at. Credentials in it are not kept."""
 
     scheme: str
@@ -98,8 +96,7 @@ def _reach(host: str) -> Reach:
     return "public"
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """One ``match`` of the operator's ``endpoints``, parsed."""
 
     text: str

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["FAMILIES", "Family", "family_of"]
+__all__ = ["CONVERSE", "FAMILIES", "Family", "family_of"]
+
+CONVERSE = "converse"
+"""Bedrock's Converse API, which is reached through boto3 and so has no path here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(NamedTuple):
     """A family of endpoints: its name and whether its JSON body may carry hints."""
 
     api: str
     body: bool
+    strict: bool = False
+    """Whether the body may carry only what the API itself has a place for."""
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -22,10 +26,15 @@ FAMILIES: Mapping[str, Family] = {
     "/responses": Family("responses", body=True),
     "/embeddings": Family("embeddings", body=True),
     "/messages": Family("messages", body=True),
+    "/v1/messages": Family("messages", body=True, strict=True),
     "/responses/compact": Family("responses.compact", body=False),
     "/images/generations": Family("images.generations", body=False),
 }
-"""By the path below the base URL. Families without ``body`` get headers only: their bodies are not open to more fields."""
+"""By the path below the base URL. Families without ``body`` get headers only: their bodies are not open to more fields.
+
+``/v1/messages`` is where Anthropic's client asks; the API has a place for ``metadata.user_id`` and answers 400 to more
+(platform.claude.com/docs/en/api/messages).
+"""
 
 _LONGEST_FIRST = sorted(FAMILIES, key=len, reverse=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -10,7 +9,6 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from .identity import Identity
 from .values import (
-    EXT_KEY,
     MAX_EXT,
     MAX_LABELS,
     Normaliser,
@@ -18,7 +16,9 @@ from .values import (
     Short,
     Value,
     ext_entries,
+    is_ext_key,
     label_list,
+    nearest,
     short_text,
 )
 
@@ -26,6 +26,7 @@ __all__ = ["NO_HINTS", "Hints", "Priority", "merge_hints", "normal_hints"]
 
 Priority = Literal["low", "normal", "high"]
 """How urgent a request is; a receiver's own scale is the profile's business."""
+_PRIORITIES = get_args(Priority)
 
 Labels = Annotated[
     tuple[str, ...] | None,
@@ -48,9 +49,9 @@ Ext = Annotated[
 
 def _priority(value: object) -> Any:  # noqa: ANN401 - one of Priority's literals, or None
     text = short_text(value)
-    if text is None or text in get_args(Priority):
+    if text is None or text in _PRIORITIES:
         return text
-    msg = f"must be one of {', '.join(get_args(Priority))}"
+    msg = f"must be one of {', '.join(_PRIORITIES)}"
     raise ValueError(msg)
 
 
@@ -104,14 +105,10 @@ def normal_hints(given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
     for key, value in given.items():
         normalise = normalisers.get(key)
         if normalise is None:
-            if isinstance(key, str) and EXT_KEY.fullmatch(key) is not None:
+            if isinstance(key, str) and is_ext_key(key):
                 loose[key] = value
-            elif key in Identity.model_fields:
-                problems.append(f"{key!r} is an identity field, which only the host or the caller may set")
             else:
-                close = difflib.get_close_matches(key[:80], normalisers, n=1) if isinstance(key, str) else []
-                known = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(normalisers)}"
-                problems.append(f"a key is no field of Hints, nor of the form 'vendor.key'; {known}")
+                problems.append(_unknown_key(key))
             continue
         try:
             taken = normalise(value)
@@ -122,10 +119,21 @@ def normal_hints(given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
             kept[key] = taken
     if loose:
         try:
-            kept["ext"] = ext_entries({**loose, **kept.get("ext", {})})
+            entries = ext_entries({**loose, **kept["ext"]} if "ext" in kept else loose)
         except ValueError as error:
             problems.append(f"ext {error}")
+        else:
+            if entries is not None:
+                kept["ext"] = entries
     return kept, problems
+
+
+def _unknown_key(key: object) -> str:
+    if key in Identity.model_fields:
+        return f"{key!r} is an identity field, which only the host or the caller may set"
+    close = nearest(key, Hints.normalisers) if isinstance(key, str) else None
+    known = f"did you mean {close!r}?" if close else f"known: {', '.join(Hints.normalisers)}"
+    return f"a key is no field of Hints, nor of the form 'vendor.key'; {known}"
 
 
 def merge_hints(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,10 +142,12 @@ def merge_hints(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any
     Where they would exceed their limit, those of ``over`` stay. ``under`` is changed and returned; both hold normal values.
     """
     for key, value in over.items():
-        if key == "ext" and "ext" in under:
+        if key not in under:
+            under[key] = value
+        elif key == "ext":
             spare = [name for name in under["ext"] if name not in value][: MAX_EXT - len(value)]
             under["ext"] = {**{name: under["ext"][name] for name in spare}, **value}
-        elif key == "labels" and "labels" in under:
+        elif key == "labels":
             spare = [label for label in under["labels"] if label not in value][: MAX_LABELS - len(value)]
             under["labels"] = (*spare, *value)
         else:

@@ -60,19 +60,16 @@ class Plugin:
 class Implementation:
     """One hook function of one plugin."""
 
-    __slots__ = ("_pick", "function", "hook", "overdue", "passed", "plugin")
+    __slots__ = ("_leading", "_pick", "function", "hook", "overdue", "passed", "plugin")
 
     def __init__(self, plugin: Plugin, hook: str, function: Callable[..., Any], positions: Sequence[int]) -> None:
         self.plugin = plugin
         self.hook = hook
         self.function = function
         self._pick = tuple(positions)
+        self._leading = len(self._pick) if self._pick == tuple(range(len(self._pick))) else None
         self.passed = 0
         self.overdue: _Job | None = None
-
-    def __call__(self, arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401 - whatever the plugin returns
-        """Call the function with those of the hook's arguments that it takes."""
-        return self.function(*[arguments[position] for position in self._pick])
 
     def overran(self, budget: float) -> None:
         """Set the plugin aside for having taken longer than ``budget`` seconds."""
@@ -80,9 +77,14 @@ class Implementation:
             self.plugin.put_aside(f"took more than {budget * 1000:g} ms in {self.hook}")
 
     def guarded(self, arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401 - whatever the plugin returns
-        """Call the function; what it raises is its plugin's fault and comes out as ``None``."""
+        """Call the function with those of the hook's ``arguments`` that it takes.
+
+        What it raises is its plugin's fault and comes out as ``None``.
+        """
         try:
-            return self(arguments)
+            if self._leading is not None:
+                return self.function(*arguments[: self._leading])
+            return self.function(*[arguments[position] for position in self._pick])
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, a CancelledError too
@@ -118,18 +120,19 @@ def _run_inline(
     """Run those that have passed their trial; the positions of those that have not."""
     on_trial: list[int] = []
     clock = time.perf_counter
-    began = clock()
+    began = now = clock()
     for position, implementation in enumerate(implementations):
         if implementation.plugin.set_aside:
             continue
         if implementation.passed < TRIAL:
             on_trial.append(position)
             continue
-        started = clock()
-        if started - began > budget:
+        if now - began > budget:
             break
+        started = now
         results[position] = implementation.guarded(arguments)
-        if clock() - started > budget:
+        now = clock()
+        if now - started > budget:
             implementation.passed = 0
     return on_trial
 
@@ -137,7 +140,18 @@ def _run_inline(
 class _Job:
     """The implementations on trial in one call."""
 
-    __slots__ = ("_arguments", "_budget", "_context", "_implementations", "_positions", "_results", "at", "done", "late", "since")
+    __slots__ = (
+        "_arguments",
+        "_budget",
+        "_context",
+        "_implementations",
+        "_positions",
+        "_results",
+        "at",
+        "done",
+        "late",
+        "since",
+    )
 
     def __init__(
         self,

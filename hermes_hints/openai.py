@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from .endpoints import parse_endpoint
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     AnyClient = OpenAI | AsyncOpenAI | AzureOpenAI | AsyncAzureOpenAI
 
-__all__ = ["install", "install_pipeline", "uninstall", "unwrap", "wrap"]
+__all__ = ["install", "install_at", "install_pipeline", "uninstall", "unwrap", "wrap"]
 
 _Client = TypeVar("_Client", bound="AnyClient")
 
@@ -101,6 +101,19 @@ def install_pipeline(pipeline: Pipeline) -> None:
     # Azure's classes inherit the doors, unless another wrapper has already put a method of its own there.
     kinds = (sync, asynchronous, *(kind for kind in azure if "request" in _attributes(kind)))
     _installed.extend(_ClassDoor(pipeline, kind, asynchronous=issubclass(kind, asynchronous)) for kind in kinds)
+
+
+def install_at(kinds: Iterable[type[Any]]) -> None:
+    """Have what is installed stamp the requests of other client classes too: of an SDK that is built as OpenAI's is.
+
+    A class whose name begins with ``Async`` is awaited. A no-op for one that has its door, and where nothing is installed.
+    """
+    standing = {door.kind for door in _installed}
+    for kind in kinds:
+        if standing and kind not in standing:
+            _installed.append(
+                _ClassDoor(_installed[0].pipeline, kind, asynchronous=kind.__name__.startswith("Async"))
+            )
 
 
 def uninstall() -> None:
@@ -293,11 +306,11 @@ def _bound(found: Any, client: Any) -> Callable[..., Any]:
 class _ClassDoor(_Door):
     """The door of a client class, and so of every client of it and its subclasses."""
 
-    __slots__ = ("_before", "_fitted", "_kind")
+    __slots__ = ("_before", "_fitted", "kind")
 
     def __init__(self, pipeline: Pipeline, kind: Any, *, asynchronous: bool) -> None:
         super().__init__(pipeline)
-        self._kind = kind
+        self.kind = kind
         self._before: Any = _attributes(kind).get("request")
 
         async def request_async(client: Any, cast_to: Any, options: Any, **rest: Any) -> Any:
@@ -312,17 +325,17 @@ class _ClassDoor(_Door):
     def leave(self) -> None:
         """Put back what was there. Where another wrapper has come on top since, only step aside."""
         self.active = False
-        if _attributes(self._kind).get("request") is not self._fitted:
+        if _attributes(self.kind).get("request") is not self._fitted:
             return
         if self._before is None:
-            del self._kind.request
+            del self.kind.request
         else:
-            self._kind.request = self._before
+            self.kind.request = self._before
 
     def _inner(self, client: Any) -> Callable[..., Any]:
         if self._before is not None:
             return _bound(self._before, client)
-        above = cast("Any", super(self._kind, client))
+        above = cast("Any", super(self.kind, client))
         return cast("Callable[..., Any]", above.request)
 
 

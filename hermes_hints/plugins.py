@@ -388,6 +388,8 @@ def _usable(plugin: Plugin, result: object) -> dict[str, Any]:
 
 
 def _mapping_of(result: Any) -> Mapping[Any, Any] | None:  # noqa: ANN401 - whatever the plugin returned
+    if type(result) is dict:
+        return cast("dict[Any, Any]", result) if len(result) <= _MOST_KEYS else None  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(result, Hints):
         return Hints.fields(result)
     if inspect.iscoroutine(result):

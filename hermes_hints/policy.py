@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .endpoints import Endpoint, Match, parse_match
 from .notices import once
@@ -14,8 +14,7 @@ from .settings import Settings
 __all__ = ["Decision", "Policy"]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What one endpoint may have, and by which rule."""
 
     endpoint: Endpoint

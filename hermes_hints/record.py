@@ -7,6 +7,7 @@ from typing import Any, Literal
 from .hints import Hints
 from .identity import Identity
 from .values import Count, Id, Short
+from .wire import WIRE_FIELDS
 
 __all__ = ["Record"]
 
@@ -26,7 +27,6 @@ class Record(Identity, Hints):
     purpose: Short = None
 
     def fields(self) -> dict[str, Any]:
-        """The fields that have a value, by name; without the version ``v``."""
-        present = super().fields()
-        present.pop("v", None)
-        return present
+        """The fields that have a value, by name, in the order of the wire contract; without the version ``v``."""
+        own = self.__dict__
+        return {field: own[field] for field in WIRE_FIELDS if own[field] is not None}

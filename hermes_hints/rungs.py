@@ -56,12 +56,12 @@ def read_rungs(file: Path) -> tuple[HeldRung, ...]:
 
 
 def _entries(found: object, now: float) -> Iterator[HeldRung]:
-    content = cast("Mapping[str, object]", found) if isinstance(found, dict) else {}
+    content = _mapping(found)
     listed = content.get("rungs")
     if content.get("v") != _VERSION or not isinstance(listed, list):
         return
     for entry in cast("list[object]", listed):
-        told = cast("Mapping[str, object]", entry) if isinstance(entry, dict) else {}
+        told = _mapping(entry)
         origin, model, rung, until, rules = (told.get(key) for key in ("origin", "model", "rung", "until", "rules"))
         if (
             isinstance(origin, str)
@@ -73,6 +73,10 @@ def _entries(found: object, now: float) -> Iterator[HeldRung]:
             and now < until
         ):
             yield HeldRung(origin, model, rung, min(until, now + LONGEST_SECONDS), rules)
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
 
 
 def write_rungs(file: Path, rungs: Iterable[HeldRung]) -> None:

@@ -104,19 +104,21 @@ def _ticket(headers: Any, witness: Witness) -> Testimony | None:
 
 
 def _mapping(value: object) -> Mapping[str, Any] | None:
+    if value is None or type(value) is dict:
+        return cast("dict[str, Any] | None", value)
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else None
 
 
 def _outgoing(client: Any, options: Any, family: Family) -> Outgoing:
-    body = options.json_data
-    readable = isinstance(body, Mapping)
+    body = _mapping(options.json_data)
+    readable = body is not None or options.json_data is None
     return Outgoing(
         api=family.api,
-        body=_mapping(body),
+        body=body,
         extra=options.extra_json,
         headers=_mapping(options.headers),
         client_headers=_mapping(getattr(client, "_custom_headers", None)),
-        body_allowed=family.body and (readable or body is None) and getattr(options, "content", None) is None,
+        body_allowed=family.body and readable and getattr(options, "content", None) is None,
         strict=family.strict,
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema, model_validator
@@ -26,8 +26,10 @@ __all__ = [
     "count",
     "ext_entries",
     "identifier",
+    "is_ext_key",
     "label_list",
     "name",
+    "nearest",
     "scalar",
     "short_text",
     "unknown_name",
@@ -42,6 +44,12 @@ MAX_EXT = 32
 
 EXT_KEY = re.compile(r"(?=.{3,53}\Z)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
 """``vendor.key``: at least one dot, and 53 characters at most, so that ``hermes_ext_<key>`` is within OpenAI's 64."""
+
+@lru_cache(maxsize=1024)
+def is_ext_key(key: str) -> bool:
+    """Whether ``key`` is of the form of `EXT_KEY`; the few that are in use are not matched over and over."""
+    return EXT_KEY.fullmatch(key) is not None
+
 
 Scalar = str | int | float | bool
 """What an ``ext`` value may be."""
@@ -103,6 +111,8 @@ def short_text(value: object) -> str | None:
     Raises:
         ValueError: ``value`` is not text, or too long.
     """
+    if type(value) is str and len(value) <= MAX_CHARS and value.isascii() and not value.isspace():
+        return value or None
     text = _plain(value)
     if text is not None and len(text) > MAX_CHARS:
         msg = f"is longer than {MAX_CHARS} characters"
@@ -146,6 +156,8 @@ def scalar(value: object) -> Scalar | None:
     Raises:
         ValueError: anything else.
     """
+    if isinstance(value, str):
+        return short_text(value)
     if isinstance(value, bool):
         return value
     if isinstance(value, float):
@@ -175,7 +187,7 @@ def ext_entries(value: object) -> dict[str, Scalar] | None:
         raise ValueError(msg)
     kept: dict[str, Scalar] = {}
     for key, item in entries.items():
-        if not isinstance(key, str) or EXT_KEY.fullmatch(key) is None:
+        if not isinstance(key, str) or not is_ext_key(key):
             msg = "has a key that is not of the form 'vendor.key' (letters, digits, _ and -, 53 characters at most)"
             raise ValueError(msg)
         try:
@@ -250,9 +262,16 @@ def unknown_name(what: str, given: object, known: Iterable[str]) -> str:
     """A sentence for a name that is not known, with the nearest known one or the whole list."""
     names = sorted(known)
     shown = given[:80] if isinstance(given, str) else type(given).__name__
-    close = difflib.get_close_matches(shown, names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
+    close = nearest(shown, names)
+    hint = f"did you mean {close!r}?" if close else f"known: {', '.join(names)}"
     return f"{what} has no field {shown!r}; {hint}"
+
+
+def nearest(given: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like the first 80 characters of ``given``, if any is."""
+    import difflib  # noqa: PLC0415 - only a mistake needs it
+
+    return next(iter(difflib.get_close_matches(given[:80], known, n=1)), None)
 
 
 Normaliser = Callable[[object], Any]

@@ -90,6 +90,12 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"ESCAPE: {message}", red=True)
 
 
+@pytest.fixture
+def escapes():
+    """What tests tried to reach and may not; a test that means to takes it out again."""
+    return _escapes
+
+
 @pytest.fixture(autouse=True)
 def _loopback_only():
     """Fail a test that tried to reach further, also where the code under test swallowed the refusal."""
@@ -113,6 +119,6 @@ def _clean_state(monkeypatch, tmp_path):
 
 
 def _forget():
-    plugins.registry.__init__()  # noqa: PLC2801 - in place: doors hold this very object
-    pipeline._ladder.__init__()  # noqa: PLC2801 - likewise
+    plugins.registry.__init__()  # in place: doors hold this very object
+    pipeline._ladder.__init__()
     notices._said.clear()

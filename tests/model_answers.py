@@ -46,9 +46,21 @@ def _responses(stream: bool) -> tuple[Any, Events | None]:
     part = {"type": "output_text", "text": TEXT, "annotations": [], "logprobs": []}
     item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [part]}
     response = {
-        **{"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "status": "completed", "error": None},
-        **{"output": [item], "incomplete_details": None, "instructions": None, "metadata": {}, "temperature": 1.0},
-        **{"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "top_p": 1.0},
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "model": "m",
+        "status": "completed",
+        "error": None,
+        "incomplete_details": None,
+        "instructions": None,
+        "metadata": {},
+        "output": [item],
+        "parallel_tool_calls": True,
+        "temperature": 1.0,
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": 1.0,
     }
     if not stream:
         return response, None

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 import model_answers
 
@@ -146,7 +146,7 @@ class Upstream:
         taken, self.received = self.received, []
         return taken
 
-    def __enter__(self) -> Upstream:
+    def __enter__(self) -> Self:
         self._start(self._accept)
         return self
 

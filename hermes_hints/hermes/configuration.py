@@ -15,7 +15,7 @@ from ..hints import normal_hints
 from ..plugins import Admit
 from ..settings import Settings
 
-__all__ = ["PLACE", "PLUGIN", "admission", "load_settings", "section"]
+__all__ = ["PLACE", "PLUGIN", "HermesSettings", "admission", "load_settings", "section"]
 
 PLUGIN = "hermes-hints"
 PLACE = f"plugins.entries.{PLUGIN}.settings"

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from ..identity import NOBODY, Identity
 from ..pipeline import Testimony
 from .host import Host
-from .recent import Recent
-from .stack import stack_here
+from .stack import Agent, Stack, stack_here
+from .turns import WHO, Turn, Turns, without_who
 
-__all__ = ["Sessions", "Turn"]
+__all__ = ["Sessions"]
 
 _VARIABLES = {
     "platform": "HERMES_SESSION_PLATFORM",
     "chat_id": "HERMES_SESSION_CHAT_ID",
     "chat_name": "HERMES_SESSION_CHAT_NAME",
+    "chat_type": "HERMES_SESSION_CHAT_TYPE",
     "thread_id": "HERMES_SESSION_THREAD_ID",
     "user_id": "HERMES_SESSION_USER_ID",
+    "user_id_alt": "HERMES_SESSION_USER_ID_ALT",
     "user_name": "HERMES_SESSION_USER_NAME",
     "session_key": "HERMES_SESSION_KEY",
     "message_id": "HERMES_SESSION_MESSAGE_ID",
@@ -31,117 +32,160 @@ _VARIABLES = {
 # HERMES_SESSION_ID is not among them: where it is unset it falls back to the process's environment, which every new
 # agent overwrites, so that it may name somebody else's session.
 
-_WHO = ("user_id", "user_id_alt", "user_name", "message_id")
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A turn that is under way: whose, and what joins its calls."""
-
-    identity: Identity
-    facts: Mapping[str, Any]
-    context: Mapping[str, str]
-    """The session context that it began in."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Conversation:
-    """What was seen of one conversation."""
-
-    identity: Identity
-    """Of its latest turn."""
-    users: frozenset[str | None]
-
+_OF_THE_CALL = frozenset({"purpose", "call", "request_id"})
+_WISHED = frozenset({"summary", "moa_aggregator"})
+"""Calls that give the answer which the user sees: what was asked for with the message counts for them too."""
+_LOOK_AGAIN_SECONDS = 1.0
 
 _turn: ContextVar[Turn | None] = ContextVar("hermes_hints_turn", default=None)
+"""The turn that the running code works on, for what the host starts with a copy of the context."""
 
 
 class Sessions:
     """Reads identity from the host's session context, and keeps what only some threads can see for those that cannot."""
 
-    __slots__ = ("_conversations", "_host", "_lock", "_parents", "_profile", "_senders", "_tickets")
+    __slots__ = ("_host", "_looked", "_profile", "_turns", "_watched")
 
-    def __init__(self, host: Host, profile: str | None) -> None:
+    def __init__(self, host: Host, profile: str | None, turns: Turns | None = None, *, watched: bool = False) -> None:
+        """``watched``: ask the host now and then whether the plugin is still enabled; without, it says so itself."""
         self._host = host
         self._profile = profile
-        self._lock = threading.Lock()
-        self._parents: Recent[str, str] = Recent()
-        self._senders: Recent[str, str] = Recent()
-        self._conversations: Recent[str, _Conversation] = Recent()
-        self._tickets: Recent[str, Testimony] = Recent()
+        self._turns = Turns() if turns is None else turns
+        self._watched = watched
+        self._looked = 0.0
 
-    def subagent_started(self, child: str | None, parent: str | None) -> None:
-        """Remember whose subagent a session is."""
-        if child and parent and child != parent:
-            with self._lock:
-                self._parents.put(child, parent)
+    def subagent_started(self, child: str | None, parent: str | None, turn_id: str | None = None) -> None:
+        """Remember for whom a subagent's session works; called where its parent's turn runs."""
+        if not child or not parent or child == parent:
+            return
+        turn = self._turns.get(turn_id)
+        identity = self._turns.parent(parent) if turn is None else turn.identity
+        if identity is None:
+            identity, _ = self._around(stack_here())
+        self._turns.adopted(child, Identity(**{**identity.fields(), "session_id": parent}))
 
-    def turn_started(self, session_id: str | None, sender: str | None) -> None:
-        """Remember who a session's present turn answers, which the host knows better than its session context.
-
-        A message that waited for the session to be free is answered within the context of the one before it.
-        """
-        if session_id:
-            with self._lock:
-                self._senders.put(session_id, sender or "")
+    def turn_started(self, turn_id: str | None, session_id: str | None, sender: str | None, said: object = None) -> None:
+        """Remember whom a turn answers, which the host knows better than its session context."""
+        if turn_id:
+            self._turns.started(turn_id, session_id or "", sender or "", said)
 
     def turn(self, session_id: str | None, platform: str | None, facts: Mapping[str, Any]) -> Turn:
         """The turn that a main call belongs to; remembered for the calls that it brings about."""
-        context = self.context()
-        sender = self._senders.get(session_id or "", "")
-        values = context if sender in ("", context.get("user_id")) else {**_without_who(context), "user_id": sender}
-        parent = self._parents.get(session_id or "")
-        identity = self._identity(values, self._root() or session_id, session_id, parent, platform)
-        turn = Turn(identity, facts, context)
+        context, turn_id = self.context(), facts.get("turn_id")
+        turn = Turn(self._of_turn(context, turn_id, session_id, platform), facts, context)
         _turn.set(turn)
-        if identity.conversation_id is not None:
-            with self._lock:
-                known = self._conversations.get(identity.conversation_id)
-                users = frozenset({identity.user_id, *(known.users if known is not None else ())})
-                self._conversations.put(identity.conversation_id, _Conversation(identity, users))
+        if turn_id:
+            self._turns.put(turn_id, turn)
         return turn
 
     def issue(self, ticket: str, testimony: Testimony) -> str:
-        """Leave what is known of a request under a ticket, for where it leaves; the ticket, made unique.
-
-        The host repeats its id when it tries again, with another key or at another provider.
-        """
-        with self._lock:
-            unique, attempt = ticket, 1
-            while unique in self._tickets:
-                attempt += 1
-                unique = f"{ticket}.{attempt}"
-            identity, facts = testimony
-            self._tickets.put(unique, (identity, {**facts, "request_id": unique}))
-        return unique
+        """Leave what is known of a request under a ticket, for where it leaves; the ticket, made unique."""
+        return self._turns.issue(ticket, testimony)
 
     def redeem(self, ticket: str) -> Testimony | None:
-        """What was left under a ticket. It stays valid: the host may send one request again as it is."""
-        return self._tickets.get(ticket)
+        """What was left under a ticket."""
+        return self._turns.redeem(ticket)
 
-    def here(self) -> Testimony:
-        """Who the running code works for, outside a main call: from its turn, its session context or its conversation.
+    def here(self) -> Testimony | None:
+        """Who the running code works for, outside a main call; ``None`` when the plugin is no longer enabled.
 
         What is left over from an earlier turn is not used, and where the sources disagree on who, nobody is named.
         """
+        if self._watched and not self._enabled():
+            return None
         stack = stack_here()
-        identity, facts = self._around()
-        if stack.user_id is not None and identity.user_id not in (None, stack.user_id):
-            identity = Identity(**{**_without_who(identity.fields()), "user_id": stack.user_id})
-        return identity, facts if stack.purpose is None else {**facts, "purpose": stack.purpose}
+        identity, facts = self._around(stack)
+        if stack.agent is not None and stack.agent.user_id not in (None, identity.user_id or stack.agent.user_id):
+            identity = Identity(**{**without_who(identity.fields()), "user_id": stack.agent.user_id})
+        kept = facts if stack.purpose in _WISHED else {name: facts[name] for name in _JOINING if name in facts}
+        said = {name: value for name, value in kept.items() if name not in _OF_THE_CALL}
+        return identity, said if stack.purpose is None else {**said, "purpose": stack.purpose}
 
-    def _around(self) -> Testimony:
-        context, root, turn = self.context(), self._root(), _turn.get()
-        if turn is not None and root is not None and root == turn.identity.conversation_id and context == turn.context:
-            return turn.identity, {name: turn.facts[name] for name in ("turn_id", "task_id") if name in turn.facts}
-        seen = self._conversations.get(root) if root else None
-        if context.get("user_id") or context.get("chat_id") or seen is None:
-            if seen is not None and seen.identity.user_id not in (None, context.get("user_id")) and not _alone(seen):
-                context = _without_who(context)
-            session_id = None if seen is None else seen.identity.session_id
-            return self._identity(context, root, session_id, None, None), {}
-        known = seen.identity
-        return (known if _alone(seen) else Identity(**_without_who(known.fields()))), {}
+    def _around(self, stack: Stack) -> Testimony:
+        """The turn that the running code works on, by the first of those that can tell: a ticket, the host, its own."""
+        told = None if stack.ticket is None else self._turns.redeem(stack.ticket)
+        if told is not None:
+            return told
+        agent = self._agent() or stack.agent
+        turn_id = None if agent is None else agent.turn_id
+        known = self._turns.get(turn_id)
+        if known is None and turn_id is None:
+            known = self._copied() if stack.asked is None else self._turns.asked(*stack.asked)
+        if known is not None:
+            return known.identity, known.facts
+        if agent is not None and turn_id is not None:
+            # Before its first call: compression of what is too long to begin with, 0.22's titles and mixtures.
+            identity = self._of_turn(self.context(), turn_id, agent.session_id, None, agent.user_id)
+            return identity, {"turn_id": turn_id, **({"task_id": agent.task_id} if agent.task_id else {})}
+        return self._of_conversation(), {}
+
+    def _agent(self) -> Agent | None:
+        """The turn that the host itself says the running code works on (0.22)."""
+        turn = None if self._host.current_turn is None else self._host.current_turn()
+        if turn is None:
+            return None
+        found = (getattr(turn.lease, "session_id", None), turn.turn_id, turn.task_id)
+        session_id, turn_id, task_id = (str(value) if value else None for value in found)
+        return Agent(None, session_id, turn_id, task_id)
+
+    def _copied(self) -> Turn | None:
+        """The turn that this code was started in, if it is still in that turn's conversation and session context."""
+        turn = _turn.get()
+        root = self._root()
+        if turn is None or root is None or root != turn.identity.conversation_id or self.context() != turn.context:
+            return None
+        return turn
+
+    def _of_turn(
+        self,
+        context: Mapping[str, str],
+        turn_id: str | None,
+        session_id: str | None,
+        platform: str | None,
+        sender: str | None = None,
+    ) -> Identity:
+        parent = self._turns.parent(session_id)
+        if parent is not None:
+            own = {"session_id": session_id, "parent_session_id": parent.session_id}
+            return Identity(**{**parent.fields(), **own})
+        who: Mapping[str, Any] = context
+        root = self._root() or session_id
+        sender = sender or self._turns.sender(turn_id or "")
+        before = _turn.get()
+        if sender:
+            who = context if sender == context.get("user_id") else {**without_who(context), "user_id": sender}
+        elif (
+            before is not None
+            and before.context == context
+            and before.identity.session_id == session_id
+            and before.facts.get("turn_id") != turn_id
+        ):
+            # The host's own agent that looks back on a turn: it answers nobody, and works for whom the turn was.
+            said = before.identity.fields()
+            who = {**without_who(context), **{name: said[name] for name in WHO if name in said}}
+            root = before.identity.conversation_id
+        elif self._turns.borrowed(context, turn_id):
+            who = without_who(context)
+        return self._identity(who, root, session_id, platform)
+
+    def _of_conversation(self) -> Identity:
+        """What the session context says, or what the turns of the conversation have in common; nobody where they differ."""
+        context, root = self.context(), self._root()
+        common = self._turns.conversation(root)
+        if common is None:
+            return self._identity(context, root, None, None)
+        if not (context.get("user_id") or context.get("chat_id")):
+            return common
+        if common.user_id != context.get("user_id"):
+            context = without_who(context)
+        return self._identity(context, root, common.session_id, None)
+
+    def _enabled(self) -> bool:
+        now = time.monotonic()
+        if now < self._looked + _LOOK_AGAIN_SECONDS:
+            return True
+        self._looked = now
+        return self._host.enables_us()
 
     def context(self) -> Mapping[str, str]:
         """The session context of the running code, by wire field; fields without a value are absent."""
@@ -154,12 +198,7 @@ class Sessions:
         return self._host.conversation() if self._host.conversation is not None else None
 
     def _identity(
-        self,
-        values: Mapping[str, str],
-        root: str | None,
-        session_id: str | None,
-        parent: str | None,
-        platform: str | None,
+        self, values: Mapping[str, str], root: str | None, session_id: str | None, platform: str | None
     ) -> Identity:
         told = "" if platform == "subagent" else platform or ""
         return _identity(
@@ -167,21 +206,15 @@ class Sessions:
                 *values.items(),
                 ("conversation_id", root or ""),
                 ("session_id", session_id or ""),
-                ("parent_session_id", parent or ""),
                 ("platform", values.get("platform") or told),
                 ("profile", values.get("profile") or self._profile or ""),
-                ("chat_type", _chat_type(values.get("session_key", ""))),
+                ("chat_type", values.get("chat_type") or _chat_type(values.get("session_key", ""))),
                 ("agent", self._host.agent or ""),
             )
         )
 
 
-def _alone(conversation: _Conversation) -> bool:
-    return len(conversation.users) == 1
-
-
-def _without_who(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name not in _WHO}
+_JOINING = ("turn_id", "task_id")
 
 
 @lru_cache(maxsize=1024)
@@ -192,6 +225,6 @@ def _identity(fields: tuple[tuple[str, str], ...]) -> Identity:
 
 
 def _chat_type(session_key: str) -> str:
-    """The chat type, which the host keeps only in ``agent:main:<platform>:<chat_type>:<chat_id>[:…]``."""
+    """The chat type, which 0.19 keeps only in ``agent:main:<platform>:<chat_type>:<chat_id>[:…]``."""
     parts = session_key.split(":")
     return parts[3] if len(parts) > 3 and parts[0] == "agent" else ""  # noqa: PLR2004 - its place in the key

@@ -11,6 +11,8 @@ __all__ = ["BUILTIN"]
 _OPENAI_APIS = ("chat.completions", "responses")
 """Completions and embeddings answer 400 to fields they do not know (platform.openai.com/docs/api-reference)."""
 
+_ANTHROPIC_APIS = ("messages",)
+
 BUILTIN: Mapping[str, Profile] = {
     profile.name: profile
     for profile in (
@@ -20,6 +22,8 @@ BUILTIN: Mapping[str, Profile] = {
             body=True,
             metadata="always",
             headers=True,
+            native_body={"metadata.user_id": Native(field="user_id", limit=256, apis=_ANTHROPIC_APIS)},
+            request_metadata=True,
         ),
         Profile(
             name="headers",
@@ -36,6 +40,19 @@ BUILTIN: Mapping[str, Profile] = {
                 "safety_identifier": Native(field="user_id", form="hashed", limit=64, apis=_OPENAI_APIS),
                 "prompt_cache_key": Native(field="conversation_id", form="token", limit=64, apis=_OPENAI_APIS),
             },
+        ),
+        Profile(
+            name="anthropic",
+            # platform.claude.com/docs/en/api/messages: metadata.user_id, opaque, at most 256 characters; nothing else.
+            summary="Anthropic itself: an opaque metadata.user_id.",
+            native_body={
+                "metadata.user_id": Native(field="user_id", form="hashed", limit=256, apis=_ANTHROPIC_APIS),
+            },
+        ),
+        Profile(
+            name="bedrock",
+            summary="Amazon Bedrock's Converse API: requestMetadata, which its invocation logs keep.",
+            request_metadata=True,
         ),
         Profile(name="off", summary="Nothing at all."),
     )

@@ -43,11 +43,14 @@ class Profile(BaseModel):
     headers: bool = False
     """The ``X-Hermes-*`` headers."""
     native_body: Mapping[str, Native] = Field(default_factory=dict[str, Native])
-    """Top-level fields of the body."""
+    """Fields of the body: a top-level name, or one inside ``metadata`` (``metadata.user_id``)."""
+    request_metadata: bool = False
+    """The map ``requestMetadata`` of Bedrock's Converse API."""
     native_headers: Mapping[str, Native] = Field(default_factory=dict[str, Native])
     """Header names."""
 
     @property
     def silent(self) -> bool:
         """Whether nothing at all is sent."""
-        return not (self.body or self.headers or self.native_body or self.native_headers) and self.metadata == "never"
+        natives = self.native_body or self.native_headers or self.request_metadata
+        return not (self.body or self.headers or natives) and self.metadata == "never"

@@ -41,7 +41,7 @@ class Programs:
         """Synapse, and Hermes with hermes-hints: the wheel `$HERMES_HINTS_WHEEL`, or else this checkout."""
         project = Path(os.environ.get("HERMES_HINTS_WHEEL") or CHECKOUT)
         return cls(
-            environment("synapse-1.163.2", [SYNAPSE], progress=progress),
+            environment("synapse", [SYNAPSE], progress=progress),
             environment("hermes-0.19.0-matrix-hints", [HERMES_0_19_MATRIX], project=project, progress=progress),
         )
 
@@ -119,7 +119,7 @@ def running_matrix_gateway(
         "MATRIX_ALLOWED_USERS": ",".join(account.user_id for account in village.served),
         "MATRIX_REQUIRE_MENTION": "false",
         "MATRIX_AUTO_THREAD": "false",
-        "MATRIX_HOME_CHANNEL": village.ops,
+        "MATRIX_HOME_ROOM": village.ops,
         "HERMES_MATRIX_TEXT_BATCH_DELAY_SECONDS": GATHERING_SECONDS,
     }
     more = {**home.more, "security": {"tirith_enabled": False, "allow_lazy_installs": False}}

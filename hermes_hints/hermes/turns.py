@@ -1,0 +1,140 @@
+"""What was seen of turns, kept for the code that works on one of them where nothing else tells which."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..identity import Identity
+from ..pipeline import Testimony
+from .recent import Recent
+
+__all__ = ["WHO", "Turn", "Turns", "without_who"]
+
+WHO = ("user_id", "user_id_alt", "user_name", "message_id")
+
+
+def without_who(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Identity fields without those that tell one person from another in the same place."""
+    return {name: value for name, value in values.items() if name not in WHO}
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn: whose, what joins its calls, and the session context that it began in."""
+
+    identity: Identity
+    facts: Mapping[str, Any]
+    context: Mapping[str, str]
+
+    @property
+    def joining(self) -> dict[str, Any]:
+        """The ids that all calls of the turn share."""
+        return {name: self.facts[name] for name in ("turn_id", "task_id") if name in self.facts}
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversation:
+    identity: Identity
+    """Of its latest turn."""
+    users: frozenset[str | None]
+
+
+class Turns:
+    """The turns of this process, the latest 4,096 of them. Safe under threads.
+
+    Turns, subagents' sessions and tickets have ids that do not repeat, so one memory serves every registration of the
+    plugin: a turn that is under way while the host loads it again goes on as it began.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._turns: Recent[str, Turn] = Recent()
+        self._senders: Recent[str, str] = Recent()
+        self._said: Recent[tuple[str, int], str | None] = Recent()
+        self._answering: Recent[tuple[str, str], str] = Recent()
+        self._parents: Recent[str, Identity] = Recent()
+        self._conversations: Recent[str, _Conversation] = Recent()
+        self._tickets: Recent[str, Testimony] = Recent()
+
+    def started(self, turn_id: str, session_id: str, sender: str, said: object) -> None:
+        """A turn begins: whom it answers, by the host's own word, and what they said."""
+        with self._lock:
+            if sender:
+                self._senders.put(turn_id, sender)
+            if isinstance(said, str):
+                # Two turns that were asked the same in one session cannot be told apart by it.
+                key = (session_id, hash(said))
+                self._said.put(key, turn_id if self._said.get(key, turn_id) == turn_id else None)
+
+    def sender(self, turn_id: str) -> str:
+        """Whom a turn answers; empty where the host did not say."""
+        return self._senders.get(turn_id, "")
+
+    def put(self, turn_id: str, turn: Turn) -> None:
+        """Remember a turn by one of its calls."""
+        context, identity = turn.context, turn.identity
+        with self._lock:
+            self._turns.put(turn_id, turn)
+            message = (context.get("session_key", ""), context.get("message_id", ""))
+            if message[1]:
+                self._answering.setdefault(message, turn_id)
+                self._answering.put(message, self._answering[message])
+            if identity.conversation_id is not None:
+                known = self._conversations.get(identity.conversation_id)
+                users = frozenset({identity.user_id, *(known.users if known is not None else ())})
+                self._conversations.put(identity.conversation_id, _Conversation(identity, users))
+
+    def get(self, turn_id: str | None) -> Turn | None:
+        """The turn of that id, from its first call on."""
+        return None if turn_id is None else self._turns.get(turn_id)
+
+    def asked(self, session_id: str, said: str) -> Turn | None:
+        """The one turn of a session in which this was said; ``None`` where there are none or several."""
+        return self.get(self._said.get((session_id, hash(said))))
+
+    def borrowed(self, context: Mapping[str, str], turn_id: str | None) -> bool:
+        """Whether a session context is that of another turn's message.
+
+        A message that waited for its session to be free is answered within the context of the one before it.
+        """
+        first = self._answering.get((context.get("session_key", ""), context.get("message_id", "")))
+        return first is not None and first != turn_id
+
+    def adopted(self, child: str, parent: Identity) -> None:
+        """A subagent's session begins, for whomever its parent's turn is."""
+        with self._lock:
+            self._parents.put(child, parent)
+
+    def parent(self, session_id: str | None) -> Identity | None:
+        """For whom the turn is that a subagent's session works on; ``None`` for any other session."""
+        return self._parents.get(session_id or "")
+
+    def conversation(self, root: str | None) -> Identity | None:
+        """What all turns of a conversation have in common, as far as they were seen."""
+        known = self._conversations.get(root or "")
+        if known is None:
+            return None
+        fields = known.identity.fields()
+        fields.pop("message_id", None)
+        return Identity(**(fields if len(known.users) == 1 else without_who(fields)))
+
+    def issue(self, ticket: str, testimony: Testimony) -> str:
+        """Leave what is known of a request under a ticket, for where it leaves; the ticket, made unique.
+
+        The host repeats its id when it tries again, with another key or at another provider.
+        """
+        identity, facts = testimony
+        with self._lock:
+            unique, attempt = ticket, 1
+            while unique in self._tickets:
+                attempt += 1
+                unique = f"{ticket}.{attempt}"
+            self._tickets.put(unique, (identity, {**facts, "request_id": unique}))
+        return unique
+
+    def redeem(self, ticket: str) -> Testimony | None:
+        """What was left under a ticket. It stays valid: the host may send one request again as it is."""
+        return self._tickets.get(ticket)

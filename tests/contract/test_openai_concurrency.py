@@ -1,0 +1,189 @@
+"""One client, many people at once: nobody carries another's identity."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from clients import ask, each
+
+from hermes_hints import hint, hookimpl, identify, register, wrap
+
+THREADS, TASKS, TURNS = 32, 100, 3
+
+sync_only = pytest.mark.parametrize("kind", ["sync"], indirect=True)
+async_only = pytest.mark.parametrize("kind", ["async"], indirect=True)
+
+
+def check(received, people):
+    """Each request's model tells who sent it."""
+    assert len(received) == people * TURNS
+    for request in received:
+        who = request.json["model"]
+        assert request.hermes["user_id"] == request.lines["user-id"] == request.metadata["hermes_user_id"] == who
+        assert request.hermes["user_intent"] == request.lines["user-intent"] == f"intent of {who}"
+        assert request.hermes["cost_center"] == f"plugin saw {who}"
+    assert len({request.hermes["request_id"] for request in received}) == len(received)
+
+
+class Seeing:
+    @hookimpl
+    def contribute_hints(self, call, identity):
+        assert call.model == identity.user_id
+        return {"cost_center": f"plugin saw {identity.user_id}"}
+
+
+@pytest.fixture
+def client(clients):
+    """Plugins get all the time there is: what is tested is who is who, on a machine that may be busy."""
+    register(Seeing())
+    return wrap(clients.make(), identity={"user_id": "nobody in particular"}, settings={"budget_ms": 1000})
+
+
+@sync_only
+def test_threads(client, clients, upstream):
+    together = threading.Barrier(THREADS)
+
+    def person(n):
+        with identify(user_id=f"user-{n}"), hint(user_intent=f"intent of user-{n}"):
+            for turn in range(TURNS):
+                together.wait(30)
+                if turn % 2:
+                    list(client.chat.completions.create(model=f"user-{n}", messages=[], stream=True))
+                else:
+                    client.with_options(timeout=60).chat.completions.create(model=f"user-{n}", messages=[])
+
+    async def main():
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(person, range(THREADS)))
+
+    clients.run(main())
+    check(upstream.received, THREADS)
+
+
+@async_only
+def test_tasks(client, clients, upstream):
+    async def person(n, together):
+        async with identify(user_id=f"user-{n}"):
+            with hint(user_intent=f"intent of user-{n}"):
+                for turn in range(TURNS):
+                    await together.wait()
+                    answer = await ask(client, model=f"user-{n}", stream=bool(turn % 2))
+                    if turn % 2:
+                        await each(answer)
+
+    async def main():
+        together = asyncio.Barrier(TASKS)
+        await asyncio.gather(*(person(n, together) for n in range(TASKS)))
+
+    clients.run(main())
+    check(upstream.received, TASKS)
+
+
+@async_only
+def test_a_task_keeps_the_scope_it_was_started_in(clients, upstream):
+    client = wrap(clients.make(), identity={"user_id": "nobody in particular"})
+
+    async def main():
+        left = asyncio.Event()
+
+        async def later():
+            await left.wait()
+            await ask(client)
+
+        with identify(user_id="alice"):
+            task = asyncio.create_task(later())
+        left.set()
+        with identify(user_id="bob"):
+            await task
+
+    clients.run(main())
+    assert upstream.only.hermes["user_id"] == "alice"
+
+
+@sync_only
+@pytest.mark.parametrize(
+    ("start", "expected"), [("to_thread", "alice"), ("copied context", "alice"), ("plain thread", "the client's")]
+)
+def test_threads_started_inside_a_scope(start, expected, clients, upstream):
+    client = wrap(clients.make(), identity={"user_id": "the client's"})
+
+    def call():
+        client.chat.completions.create(model="m", messages=[])
+
+    async def main():
+        with identify(user_id="alice"):
+            if start == "to_thread":
+                await asyncio.to_thread(call)
+                return
+            target = (contextvars.copy_context().run, call) if start == "copied context" else (call,)
+            thread = threading.Thread(target=target[0], args=target[1:])
+            thread.start()
+            thread.join()
+
+    clients.run(main())
+    assert upstream.only.hermes["user_id"] == expected
+
+
+def test_a_stream_belongs_to_whom_it_was_opened_for(clients, upstream):
+    """Consumed outside the scope, or inside another's."""
+
+    async def main():
+        client = wrap(clients.make())
+        with identify(user_id="alice"):
+            stream = await ask(client, stream=True)
+        with identify(user_id="bob"):
+            await each(stream)
+            await ask(client)
+
+    clients.run(main())
+    assert [request.hermes["user_id"] for request in upstream.received] == ["alice", "bob"]
+
+
+@async_only
+def test_a_cancelled_call_leaves_nothing_behind(clients, upstream):
+    from upstream import Answer
+
+    arrived, never = threading.Event(), threading.Event()
+
+    def hold(request):
+        if request.json["model"] != "held":
+            return None
+        arrived.set()
+        return Answer(wait_for=never)
+
+    upstream.rules.append(hold)
+
+    async def main():
+        client = wrap(clients.make(), identity={"user_id": "alice"})
+        cancelled = asyncio.timeout(None)
+
+        async def cancel():
+            await asyncio.to_thread(arrived.wait, 30)
+            cancelled.reschedule(0)
+
+        task = asyncio.create_task(cancel())
+        with pytest.raises(TimeoutError):
+            async with cancelled:
+                await ask(client, model="held")
+        await task
+        await ask(client)
+        never.set()
+
+    clients.run(main())
+    assert [request.hermes["user_id"] for request in upstream.received] == ["alice", "alice"]
+
+
+@sync_only
+def test_two_clients_of_different_people_in_one_thread(clients, upstream):
+    async def main():
+        alice = wrap(clients.make(), identity={"user_id": "alice"})
+        bob = wrap(alice.copy(), identity={"user_id": "bob"})
+        for client in (alice, bob, alice):
+            await ask(client)
+
+    clients.run(main())
+    assert [request.hermes["user_id"] for request in upstream.received] == ["alice", "bob", "alice"]

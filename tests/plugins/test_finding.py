@@ -1,0 +1,503 @@
+"""Where hint plugins come from, and what is said of those that cannot be used."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import types
+
+import pytest
+
+from hermes_hints import ConfigError, Settings, hookimpl, loaded_plugins, register, unregister
+from hermes_hints.plugins import registry
+
+HINTS = """
+    from hermes_hints import hookimpl
+
+    @hookimpl
+    def contribute_hints(call, identity):
+        return {{"user_intent": {0!r}}}
+"""
+
+
+class Intent:
+    def __init__(self, intent="object"):
+        self.intent = intent
+
+    @hookimpl
+    def contribute_hints(self):
+        return {"user_intent": self.intent}
+
+
+def states():
+    return {plugin.name: plugin.state for plugin in loaded_plugins()}
+
+
+def the_only_one():
+    (plugin,) = loaded_plugins()
+    return plugin
+
+
+def module_with(source):
+    module = types.ModuleType("written")
+    exec("from hermes_hints import hookimpl\n" + source, vars(module))  # noqa: S102 - a plugin's source
+    return module
+
+
+# Installed ones
+
+
+def test_an_installed_plugin_is_found_by_its_entry_point(install, hinted):
+    install("acme-hints", {"acme": "acme_hints"}, acme_hints=HINTS.format("installed"))
+    plugin = the_only_one()
+    assert (plugin.name, plugin.source, plugin.state, plugin.error) == ("acme", "entry point", "loaded", None)
+    assert plugin.location == "acme-hints 1.2: acme_hints"
+    assert plugin.hooks == ("contribute_hints",)
+    assert plugin.failures == 0
+    assert hinted() == {"user_intent": "installed"}
+
+
+def test_an_entry_point_may_name_an_object_or_a_class(install, hinted):
+    source = """
+        from hermes_hints import hookimpl
+
+        class Plugin:
+            @hookimpl
+            def contribute_hints(self):
+                return {"user_intent": "of a class"}
+
+        class Other:
+            @hookimpl
+            def contribute_hints(self):
+                return {"cost_center": "of an object"}
+
+        other = Other()
+    """
+    install("acme-hints", {"a": "acme_hints:Plugin", "b": "acme_hints:other"}, acme_hints=source)
+    registry.load()
+    assert states() == {"a": "loaded", "b": "loaded"}
+    assert hinted() == {"user_intent": "of a class", "cost_center": "of an object"}
+
+
+def test_broken_installed_plugins_cost_only_themselves(install, hinted, caplog):
+    install(
+        "acme-hints",
+        {
+            "gone": "acme_gone",
+            "raises": "acme_raises",
+            "exits": "acme_exits",
+            "no_object": "acme_good:nothing",
+            "good": "acme_good",
+        },
+        acme_raises="raise RuntimeError('of its own')",
+        acme_exits="raise SystemExit(3)",
+        acme_good=HINTS.format("good"),
+    )
+    found = {plugin.name: plugin for plugin in loaded_plugins()}
+    assert {name: plugin.state for name, plugin in found.items()} == {
+        "exits": "failed",
+        "gone": "failed",
+        "good": "loaded",
+        "no_object": "failed",
+        "raises": "failed",
+    }
+    assert "ModuleNotFoundError: No module named 'acme_gone'" in found["gone"].error
+    assert "RuntimeError: of its own" in found["raises"].error
+    assert "SystemExit: 3" in found["exits"].error
+    assert "AttributeError" in found["no_object"].error
+    lines = [record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG]
+    assert len(lines) == 4
+    assert all(
+        sum(f"plugin {name} " in line for line in lines) == 1 for name in ("gone", "raises", "exits", "no_object")
+    )
+    assert hinted() == {"user_intent": "good"}
+
+
+def test_installed_plugins_are_searched_once(install, tmp_path):
+    source = f"""
+        import pathlib
+        from hermes_hints import hookimpl
+
+        log = pathlib.Path({str(tmp_path / "log")!r})
+        log.write_text((log.read_text() if log.exists() else "") + "x")
+
+        @hookimpl
+        def contribute_hints():
+            return None
+    """
+    install("acme-hints", {"acme": "acme_hints"}, acme_hints=source)
+    for _ in range(3):
+        registry.load(Settings())
+        loaded_plugins()
+    assert (tmp_path / "log").read_text() == "x"
+
+
+# The operator's directory
+
+
+def test_files_and_folders_in_the_directory(directory, hinted):
+    folder = directory(
+        file=HINTS.format("file"),
+        package__slash____init__="from .rules import contribute_hints",
+        package__slash__rules=HINTS.format("folder").replace("user_intent", "cost_center"),
+        _skipped="raise RuntimeError",
+        nothing__slash__readme="raise RuntimeError",
+    )
+    (folder / ".hidden.py").write_text("raise RuntimeError")
+    (folder / "notes.txt").write_text("not Python")
+    registry.load(Settings(hints_directory=folder))
+    assert [(plugin.name, plugin.source, plugin.location, plugin.state) for plugin in loaded_plugins()] == [
+        ("file", "directory", str(folder / "file.py"), "loaded"),
+        ("package", "directory", str(folder / "package" / "__init__.py"), "loaded"),
+    ]
+    assert hinted() == {"user_intent": "file", "cost_center": "folder"}
+
+
+def test_a_directory_with_a_syntax_error_in_it(directory, hinted, caplog):
+    folder = directory(
+        a_good=HINTS.format("good"), broken="def contribute_hints(:\n", raising="import nonsense_of_mine\n"
+    )
+    registry.load(Settings(hints_directory=folder))
+    found = {plugin.name: plugin for plugin in loaded_plugins()}
+    assert {name: plugin.state for name, plugin in found.items()} == {
+        "a_good": "loaded",
+        "broken": "failed",
+        "raising": "failed",
+    }
+    assert "SyntaxError" in found["broken"].error
+    assert "broken.py, line 1" in found["broken"].error
+    assert "No module named 'nonsense_of_mine'" in found["raising"].error
+    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(lines) == 2
+    assert "plugin broken could not be loaded (SyntaxError: " in lines[0]
+    assert hinted() == {"user_intent": "good"}
+    assert not [name for name in sys.modules if name.endswith((".broken", ".raising"))]
+
+
+def test_a_directory_that_does_not_exist(tmp_path, hinted):
+    registry.load(Settings(hints_directory=tmp_path / "nowhere"))
+    assert loaded_plugins() == ()
+    assert hinted() == {}
+
+
+def test_a_directory_that_is_a_file_is_said(tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    registry.load(Settings(hints_directory=tmp_path / "file"))
+    assert loaded_plugins() == ()
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert str(tmp_path / "file") in caplog.text
+
+
+def test_names_with_hyphens_and_those_of_real_modules(directory, hinted):
+    folder = directory(
+        **{"quiet-hours": HINTS.format("hyphen"), "json": HINTS.format("json").replace("user_intent", "cost_center")}
+    )
+    registry.load(Settings(hints_directory=folder))
+    import json
+
+    assert json.loads("1") == 1
+    assert states() == {"json": "loaded", "quiet-hours": "loaded"}
+    assert hinted() == {"user_intent": "hyphen", "cost_center": "json"}
+
+
+# Registered ones
+
+
+def test_modules_objects_and_classes_can_be_registered(hinted):
+    module = module_with("@hookimpl\ndef contribute_hints(): return {'cost_center': 'module'}")
+    assert register(module).name == "written"
+    assert register(Intent).name == "Intent"
+    assert register(Intent("named"), name="mine").name == "mine"
+    assert [(plugin.name, plugin.source, plugin.state) for plugin in loaded_plugins()] == [
+        ("written", "registered", "loaded"),
+        ("Intent", "registered", "loaded"),
+        ("mine", "registered", "loaded"),
+    ]
+    assert hinted() == {"cost_center": "module", "user_intent": "named"}
+
+
+def test_the_same_object_again_changes_nothing(hinted):
+    plugin = Intent()
+    first = register(plugin)
+    register(Intent("other"), name="other")
+    assert register(plugin) == first
+    assert [plugin.name for plugin in loaded_plugins()] == ["Intent", "other"]
+    assert hinted() == {"user_intent": "other"}
+
+
+def test_the_same_name_again_replaces(hinted, caplog):
+    caplog.set_level(logging.INFO)
+    register(Intent("old"), name="mine")
+    register(Intent("new"), name="mine")
+    assert hinted() == {"user_intent": "new"}
+    assert the_only_one().state == "loaded"
+    assert "plugin mine from" in caplog.text
+    assert "replaces" in caplog.text
+
+
+def test_a_broken_replacement_does_not_leave_the_old_one_in_force(hinted):
+    register(Intent("old"), name="mine")
+    assert register(object(), name="mine").state == "failed"
+    assert hinted() == {}
+
+
+def test_the_same_object_under_two_names_is_one_plugin():
+    plugin = Intent()
+    register(plugin, name="one")
+    second = register(plugin, name="two")
+    assert second.state == "failed"
+    assert "already registered" in second.error
+
+
+def test_what_was_registered_can_be_removed(hinted):
+    register(Intent())
+    assert unregister("Intent") is True
+    assert unregister("Intent") is False
+    assert loaded_plugins() == ()
+    assert hinted() == {}
+    register(Intent("again"))
+    assert hinted() == {"user_intent": "again"}
+
+
+def test_a_plugin_that_removes_itself_during_a_call(hinted):
+    class Once:
+        @hookimpl
+        def contribute_hints(self):
+            unregister("Once")
+            return {"user_intent": "once"}
+
+    register(Once)
+    assert hinted() == {"user_intent": "once"}
+    assert hinted() == {}
+
+
+def test_a_registered_plugin_can_be_disabled_by_the_operator(hinted):
+    registry.load(Settings(disabled_plugins=("Intent",)))
+    assert register(Intent).state == "disabled"
+    assert the_only_one().error == "in disabled_plugins"
+    assert hinted() == {}
+
+
+def test_disabled_plugins_are_not_even_imported(install, directory, hinted):
+    install("acme-hints", {"installed": "acme_hints"}, acme_hints="raise RuntimeError")
+    folder = directory(file="raise RuntimeError", good=HINTS.format("good"))
+    registry.load(Settings(hints_directory=folder, disabled_plugins=("installed", "file")))
+    assert states() == {"installed": "disabled", "file": "disabled", "good": "loaded"}
+
+
+def test_a_plugin_that_is_disabled_later(install, hinted):
+    install("acme-hints", {"acme": "acme_hints"}, acme_hints=HINTS.format("installed"))
+    assert states() == {"acme": "loaded"}
+    registry.load(Settings(disabled_plugins=("acme",)))
+    assert states() == {"acme": "disabled"}
+    assert hinted() == {}
+
+
+# What is wrong with a plugin
+
+
+WRONG = {
+    "a misspelt hook": (
+        "@hookimpl\ndef contribute_hint(call): return {}",
+        "no hook 'contribute_hint'; did you mean 'contribute_hints'?",
+    ),
+    "a hook of nobody's": (
+        "@hookimpl\ndef zzz(call): return {}",
+        "no hook 'zzz'; known: configure, contribute_hints, request_stamped",
+    ),
+    "a wrong argument": (
+        "@hookimpl\ndef contribute_hints(call, user): return {}",
+        "contribute_hints takes call, identity, and any of them may be left out; it has no 'user'",
+    ),
+    "arguments of another hook": ("@hookimpl\ndef contribute_hints(call, record): return {}", "it has no 'record'"),
+    "any arguments": ("@hookimpl\ndef contribute_hints(*arguments): return {}", "it has no 'arguments'"),
+    "any keywords": ("@hookimpl\ndef contribute_hints(call, **rest): return {}", "it has no 'rest'"),
+    "keywords only": (
+        "@hookimpl\ndef contribute_hints(call, *, identity): return {}",
+        "write 'identity' as a plain parameter",
+    ),
+    "a coroutine function": (
+        "@hookimpl\nasync def contribute_hints(call): return {}",
+        "is a coroutine function, and a request does not wait for one",
+    ),
+    "an async generator": ("@hookimpl\nasync def contribute_hints(call): yield {}", "is a coroutine function"),
+    "a wrapper": (
+        "@hookimpl(wrapper=True)\ndef contribute_hints(call): return (yield)",
+        "is a wrapper; hint plugins are called one by one",
+    ),
+    "an old wrapper": ("@hookimpl(hookwrapper=True)\ndef contribute_hints(call): yield", "is a wrapper"),
+    "a marked non-function": (
+        "@hookimpl\nclass contribute_hints:\n    def __init__(self, call): pass",
+        "contribute_hints is a type; write a plain function",
+    ),
+    "no hook at all": (
+        "def contribute_hints(call): return {}",
+        "implements no hook; mark a function with hermes_hints.hookimpl",
+    ),
+    "nothing": ("", "implements no hook"),
+    "a misspelt hook by its option": (
+        "@hookimpl(specname='contribute')\ndef mine(call): return {}",
+        "no hook 'contribute'",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_plugin_that_cannot_work_is_listed_as_failed_with_the_reason(what, hinted, caplog):
+    source, reason = WRONG[what]
+    plugin = register(module_with(source), name="wrong")
+    assert plugin.state == "failed"
+    assert plugin.failures == 1
+    assert reason in plugin.error
+    lines = [record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG]
+    assert len(lines) == 1
+    assert "plugin wrong could not be loaded" in lines[0]
+    assert hinted() == {}
+
+
+@pytest.mark.parametrize("thing", [None, 5, "text", object(), dict, lambda: None, int], ids=repr)
+def test_whatever_is_registered_nothing_is_raised(thing):
+    assert register(thing, name="thing").state == "failed"
+
+
+def test_a_class_that_cannot_be_made():
+    class Greedy:
+        def __init__(self, needed):
+            pass
+
+        @hookimpl
+        def contribute_hints(self):
+            return {}
+
+    assert "TypeError" in register(Greedy).error
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "@hookimpl\ndef contribute_hints(): return {'user_intent': 'x'}",
+        "@hookimpl\ndef contribute_hints(identity, call): return {'user_intent': 'x' if call.api and not identity.fields() else 'swapped'}",
+        "@hookimpl\ndef contribute_hints(call, identity=None): return {'user_intent': 'lost' if identity is None else 'x'}",
+        "@hookimpl(specname='contribute_hints')\ndef mine(call): return {'user_intent': 'x'}",
+    ],
+    ids=["no argument", "any order", "defaults", "another name"],
+)
+def test_the_forms_that_a_hook_may_have(source, hinted):
+    assert register(module_with(source)).state == "loaded"
+    assert hinted() == {"user_intent": "x"}
+
+
+def test_static_and_class_methods(hinted):
+    class Plugin:
+        @staticmethod
+        @hookimpl
+        def contribute_hints(call):
+            return {"user_intent": call.api}
+
+        @classmethod
+        @hookimpl(specname="contribute_hints")
+        def more(cls, call):
+            return {"cost_center": cls.__name__}
+
+    assert register(Plugin).state == "loaded"
+    registry.load()
+    assert hinted() == {"user_intent": "chat.completions", "cost_center": "Plugin"}
+
+
+# A plugin's own settings
+
+
+class Configured:
+    def __init__(self):
+        self.seen = []
+
+    @hookimpl
+    def configure(self, settings):
+        if "centre" in settings:
+            message = "plugins.mine.centre: there is no 'centre'; write 'center'"
+            raise ConfigError(message)
+        self.seen.append(settings)
+
+    @hookimpl
+    def contribute_hints(self):
+        return {"cost_center": self.seen[-1].get("center")}
+
+
+def test_a_plugin_gets_its_own_section_once(hinted):
+    plugin = Configured()
+    settings = Settings.load({"plugins": {"mine": {"center": "4711"}, "other": {"x": 1}}})
+    registry.load(settings)
+    register(plugin, name="mine")
+    for _ in range(3):
+        registry.load(settings)
+    assert plugin.seen == [{"center": "4711"}]
+    assert hinted() == {"cost_center": "4711"}
+
+
+def test_a_plugin_found_with_the_settings_gets_its_section_once(directory, tmp_path):
+    source = f"""
+        from hermes_hints import hookimpl
+
+        @hookimpl
+        def configure(settings):
+            with open({str(tmp_path / "log")!r}, "a") as log:
+                log.write(f"{{settings['center']}};")
+    """
+    registry.load(
+        Settings.load({"hints_directory": str(directory(mine=source)), "plugins": {"mine": {"center": "4711"}}})
+    )
+    assert (tmp_path / "log").read_text() == "4711;"
+
+
+def test_a_plugin_without_a_section_gets_an_empty_one(hinted):
+    plugin = Configured()
+    register(plugin, name="mine")
+    assert plugin.seen == [{}]
+    assert hinted() == {}
+
+
+def test_a_section_that_changes_is_handed_out_again(hinted):
+    plugin = Configured()
+    register(plugin, name="mine")
+    registry.load(Settings.load({"privacy": "none"}))
+    registry.load(Settings.load({"plugins": {"mine": {"center": "1"}}}))
+    registry.load(Settings.load({"plugins": {"mine": {"center": "1"}}, "privacy": "none"}))
+    assert plugin.seen == [{}, {"center": "1"}]
+
+
+def test_a_plugin_cannot_change_the_operators_settings():
+    settings = Settings.load({"plugins": {"mine": {"center": "4711"}}})
+    plugin = Configured()
+    registry.load(settings)
+    register(plugin, name="mine")
+    plugin.seen[0].clear()
+    assert settings.plugins == {"mine": {"center": "4711"}}
+
+
+def test_settings_that_a_plugin_refuses_fail_it_with_its_own_message(hinted, caplog):
+    registry.load(Settings.load({"plugins": {"mine": {"centre": "4711"}}}))
+    register(Intent("good"), name="good")
+    plugin = register(Configured(), name="mine")
+    assert plugin.state == "failed"
+    assert "plugins.mine.centre: there is no 'centre'; write 'center'" in plugin.error
+    assert "plugin mine refuses its settings (ConfigError: plugins.mine.centre" in caplog.text
+    assert hinted() == {"user_intent": "good"}
+
+
+@pytest.mark.parametrize(
+    "source", ["def configure(): pass", "def configure(settings=None): assert settings == {'a': 1}"]
+)
+def test_the_forms_of_configure(source):
+    registry.load(Settings.load({"plugins": {"mine": {"a": 1}}}))
+    hook = "\n@hookimpl\ndef contribute_hints(): return {}"
+    assert register(module_with("@hookimpl\n" + source + hook), name="mine").state == "loaded"
+
+
+def test_a_plugin_imports_almost_nothing():
+    code = (
+        "import sys; from hermes_hints import hookimpl, Hints\n"
+        "assert not {'openai', 'httpx', 'httpx2', 'starlette', 'yaml'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, env={**os.environ}, timeout=60)
