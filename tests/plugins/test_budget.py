@@ -239,24 +239,6 @@ def test_one_that_hangs_after_it_was_trusted_holds_up_one_call_and_is_then_set_a
         release.set()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what runs in the caller's own thread cannot be interrupted: the first such call waits"
-)
-def test_one_that_hangs_after_it_was_trusted_does_not_hold_up_even_that_call(hinted):
-    release = threading.Event()
-    slow = Hanging(release)
-    register(slow, name="slow")
-    trust(slow, hinted)
-    let_go = threading.Timer(1.2 * BOUND, release.set)
-    let_go.start()
-    try:
-        _, seconds = timed(hinted)
-    finally:
-        let_go.cancel()
-        release.set()
-    assert seconds < BOUND
-
-
 def test_callers_at_the_same_time_are_all_let_go(release, stamp):
     slow = Hanging(release)
     register(slow, name="slow")
