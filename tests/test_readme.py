@@ -96,6 +96,14 @@ def test_the_settings_are_taken_as_they_stand_in_the_readme():
     assert (endpoint.match, endpoint.profile, endpoint.privacy) == ("llm.example.org", "dispatcher", "pseudonymous")
 
 
+def test_the_settings_for_short_forms_are_taken():
+    (configuration,) = (yaml.safe_load(text) for text in blocks("docs/hint-command.md", "yaml"))
+
+    settings = load_settings(configuration)
+    assert settings.confirm
+    assert settings.commands == {"cloud": {"user_intent": "force-cloud"}, "urgent": {"priority": "high"}}
+
+
 def test_the_dispatchers_rules_and_test_block_work(capsys):
     (rules,) = blocks("docs/dispatcher.md", "yaml")
     assert parse_rules(rules).models == ("local-small", "cloud-large", "local-tiny")
