@@ -6,21 +6,22 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from . import receive
-from .call import Call
-from .context import Scope, calling, hint, identify
-from .errors import ConfigError
-from .hints import Hints
-from .hookspecs import hookimpl, hookspec
-from .identity import Identity
-from .openai import install, uninstall, unwrap, wrap
-from .pipeline import Carriers
-from .plugins import LoadedPlugin, loaded_plugins, register, unregister
-from .record import Record
-from .settings import Settings
+if TYPE_CHECKING:
+    from . import receive
+    from .call import Call
+    from .context import Scope, calling, hint, identify
+    from .errors import ConfigError
+    from .hints import Hints
+    from .hookspecs import hookimpl, hookspec
+    from .identity import Identity
+    from .openai import install, uninstall, unwrap, wrap
+    from .pipeline import Carriers
+    from .plugins import LoadedPlugin, loaded_plugins, register, unregister
+    from .record import Record
+    from .settings import Settings
 
 __all__ = [
     "Call",
@@ -48,8 +49,37 @@ __all__ = [
 ]
 
 
+# Each name is imported when it is first asked for, so that a program pays for what it uses.
+_HOMES = {
+    "call": ("Call",),
+    "context": ("Scope", "calling", "hint", "identify"),
+    "errors": ("ConfigError",),
+    "hints": ("Hints",),
+    "hookspecs": ("hookimpl", "hookspec"),
+    "identity": ("Identity",),
+    "openai": ("install", "uninstall", "unwrap", "wrap"),
+    "pipeline": ("Carriers",),
+    "plugins": ("LoadedPlugin", "loaded_plugins", "register", "unregister"),
+    "receive": ("receive",),
+    "record": ("Record",),
+    "settings": ("Settings",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module attribute
     if name == "__version__":
-        return importlib.metadata.version("hermes-hints")
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+        from importlib.metadata import version  # noqa: PLC0415 - for the few who ask
+
+        return version("hermes-hints")
+    if name not in _HOME_OF:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    home = importlib.import_module(f".{_HOME_OF[name]}", __name__)
+    value = home if name == _HOME_OF[name] else getattr(home, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,11 +8,9 @@ from typing import Any, Protocol, cast
 from pydantic import PrivateAttr
 
 from .values import Count, Id, Short, Value
+from .wire import CALL_FIELDS
 
 __all__ = ["CALL_FIELDS", "Body", "Call"]
-
-CALL_FIELDS = ("request_id", "turn_id", "task_id", "call", "purpose")
-"""The fields of `Call` that go on the wire."""
 
 
 class Body(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
@@ -176,8 +176,8 @@ def decode(text: str) -> str:
 
 
 # Most values are those of the call before; a request's id never is, so it does not push the others out.
-_ENCODERS = {CONVERSATION_HEADER: routing_token, TICKET: encode}
 _encode_again = lru_cache(maxsize=4096)(encode)
+_ENCODERS: Mapping[str, Callable[[str], str]] = {CONVERSATION_HEADER: routing_token, TICKET: encode}
 _LINES = tuple(
     (field, name, name.lower(), len(name) + 4, _ENCODERS.get(name, _encode_again)) for field, name in HEADERS
 )

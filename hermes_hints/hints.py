@@ -89,7 +89,7 @@ class Hints(Value):
     }
 
 
-NO_HINTS = Hints()
+NO_HINTS = Hints.model_construct()
 
 
 def normal_hints(given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:

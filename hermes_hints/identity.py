@@ -67,7 +67,7 @@ class Identity(Value):
         return self if outer is NOBODY else _over(self, outer)
 
 
-NOBODY = Identity()
+NOBODY = Identity.model_construct()  # unlike a validated one, it costs an importing process nothing
 
 _HEADS: Mapping[str, tuple[str, ...]] = {
     "platform": (

@@ -111,9 +111,7 @@ def install_at(kinds: Iterable[type[Any]]) -> None:
     standing = {door.kind for door in _installed}
     for kind in kinds:
         if standing and kind not in standing:
-            _installed.append(
-                _ClassDoor(_installed[0].pipeline, kind, asynchronous=kind.__name__.startswith("Async"))
-            )
+            _installed.append(_ClassDoor(_installed[0].pipeline, kind, asynchronous=kind.__name__.startswith("Async")))
 
 
 def uninstall() -> None:

@@ -38,8 +38,8 @@ class Witness(Protocol):
         """What was left under a ticket: the value of ``X-Hermes-Request-Id`` that the host put on a request of its own."""
         ...
 
-    def here(self) -> Testimony:
-        """Who the running code works for, for a request without a ticket."""
+    def here(self) -> Testimony | None:
+        """Who the running code works for, for a request without a ticket; ``None`` when it is to go on as it is."""
         ...
 
 
@@ -193,22 +193,14 @@ class Pipeline:
         rung = self.ladder.rung(decision.endpoint.origin, model)
         if rung is Rung.BARE:
             return None
-        if identity is None and self.witness is not None:
-            identity, witnessed = self.witness.here()
-            facts = {**witnessed, **facts}
+        told = self._told(identity, facts)
+        if told is None:
+            return None
+        identity, facts = told
         ambient = current()
-        who = self.identity if ambient.identity is NOBODY else ambient.identity.over(self.identity)
-        if identity is not None:
-            who = identity.over(who)
         own = _own_fields(outgoing)
-        if own:
-            who = Identity(**{field: own.pop(field) for field in Identity.model_fields if field in own}).over(who)
-        call = dict(ambient.call)
-        if facts:
-            call.update((field, facts[field]) for field in CALL_FIELDS if field in facts)
-        if own:
-            call.update((field, own.pop(field)) for field in CALL_FIELDS if field in own)
-        call.setdefault("request_id", secrets.token_hex(16))
+        who = self._who(ambient.identity, identity, own)
+        call = _call(ambient.call, facts, own)
         asked: Call | None = None
         hints: dict[str, Any] = {}
         if self._plugins.busy:
@@ -228,6 +220,24 @@ class Pipeline:
             shown = Carriers(dict(carried.headers), _copied(carried.body))
             self._plugins.observe(asked, Record.model_construct(**_copied(record)), shown)
         return Stamp(outgoing, decision, rung, record, carried)
+
+    def _who(self, ambient: Identity, told: Identity | None, own: dict[str, Any]) -> Identity:
+        """The client's identity under the ambient scope's, the door's and, taken out of ``own``, the request's own."""
+        who = self.identity if ambient is NOBODY else ambient.over(self.identity)
+        if told is not None:
+            who = told.over(who)
+        if own:
+            who = Identity(**{field: own.pop(field) for field in Identity.model_fields if field in own}).over(who)
+        return who
+
+    def _told(
+        self, identity: Identity | None, facts: Mapping[str, Any]
+    ) -> tuple[Identity | None, Mapping[str, Any]] | None:
+        """What the door knows, or else what the host does; ``None`` when the host wants the request left alone."""
+        if identity is not None or self.witness is None:
+            return identity, facts
+        witnessed = self.witness.here()
+        return None if witnessed is None else (witnessed[0], {**witnessed[1], **facts})
 
     @staticmethod
     def _described(call: dict[str, Any], outgoing: Outgoing, decision: Decision, model: object) -> Call:
@@ -275,25 +285,19 @@ class Pipeline:
                 ours = carriers.metadata(record, pairs)
                 if ours:
                     body["metadata"] = {**pairs, **ours}
+        self._fill_native(body, outgoing, profile, record)
+
+    def _fill_native(self, body: dict[str, Any], outgoing: Outgoing, profile: Profile, record: dict[str, Any]) -> None:
         for name, native in profile.native_body.items():
             known = not native.apis or outgoing.api in native.apis
             value = self._native(native, record) if known else None
-            if value is None:
-                continue
-            inner = name.removeprefix("metadata.")
-            if inner is not name:
-                pairs = body.get("metadata") or _callers_metadata(outgoing)
-                if pairs is not None and inner not in pairs:
-                    body["metadata"] = {**pairs, inner: value}
-            elif not outgoing.has(name):
-                body[name] = value
+            if value is not None:
+                _put(body, outgoing, name, value)
         if profile.request_metadata and outgoing.api == CONVERSE:
-            given = outgoing.get("requestMetadata") or {}
-            if isinstance(given, Mapping):
-                taken = cast("Mapping[str, Any]", given)
-                ours = carriers.request_metadata(record, taken)
-                if ours:
-                    body["requestMetadata"] = {**taken, **ours}
+            pairs = _mapping(outgoing.get("requestMetadata"))
+            ours = {} if pairs is None else carriers.request_metadata(record, pairs)
+            if ours:
+                body["requestMetadata"] = {**(pairs or {}), **ours}
 
     def _native(self, native: Native, record: Mapping[str, Any]) -> str | None:
         value = record.get(native.field)
@@ -326,6 +330,18 @@ class Pipeline:
         self.ladder.settle(origin, model, rung, named=named, status=getattr(error, "status_code", None))
 
 
+def _call(ambient: Mapping[str, Any], facts: Mapping[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """The fields of `Call` from the ambient scope, the door and, taken out of ``own``, the request itself."""
+    call = dict(ambient)
+    if facts:
+        call.update((field, facts[field]) for field in CALL_FIELDS if field in facts)
+    if own:
+        call.update((field, own.pop(field)) for field in CALL_FIELDS if field in own)
+    if "request_id" not in call:
+        call["request_id"] = secrets.token_hex(16)
+    return call
+
+
 def _copied(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON body
     """A copy that an observer may change without changing what is sent."""
     if isinstance(value, Mapping):
@@ -339,6 +355,23 @@ _ladder = Ladder()
 def _is_stored(outgoing: Outgoing) -> bool:
     store = outgoing.get("store")
     return store is not False if outgoing.api == "responses" else store is True
+
+
+def _put(body: dict[str, Any], outgoing: Outgoing, name: str, value: str) -> None:
+    """A native field, unless the caller set it."""
+    inner = name.removeprefix("metadata.")
+    if inner is name:
+        if not outgoing.has(name):
+            body[name] = value
+        return
+    pairs = body.get("metadata") or _callers_metadata(outgoing)
+    if pairs is not None and inner not in pairs:
+        body["metadata"] = {**pairs, inner: value}
+
+
+def _mapping(found: object) -> Mapping[str, Any] | None:
+    """What the caller set as a map, empty where it set nothing; ``None`` where it set something else."""
+    return cast("Mapping[str, Any]", found or {}) if found is None or isinstance(found, Mapping) else None
 
 
 def _callers_metadata(outgoing: Outgoing) -> Mapping[Any, Any] | None:

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
-import importlib.util
 import inspect
 import itertools
-import logging
-import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
-import pluggy
-
-from . import hookspecs
 from .errors import ConfigError
+from .finding import ENTRY_POINT_GROUP, described, imported, in_directory, installed
 from .hints import Hints, merge_hints, normal_hints
 from .isolation import Implementation, Plugin, run_each
-from .notices import forget, logger, once
+from .notices import forget, logger
 from .settings import Settings
 from .values import unknown_name
 
+if TYPE_CHECKING:
+    import pluggy
+
 __all__ = [
-    "ENTRY_POINT_GROUP",
     "Admit",
     "LoadedPlugin",
     "Registry",
@@ -36,8 +29,6 @@ __all__ = [
     "registry",
     "unregister",
 ]
-
-ENTRY_POINT_GROUP = "hermes_hints"
 
 Source = Literal["entry point", "directory", "registered"]
 State = Literal["loaded", "failed", "disabled", "set aside"]
@@ -53,10 +44,11 @@ _HOOKS: Mapping[str, tuple[str, ...]] = {
 _RANK: Mapping[Source, int] = {"entry point": 0, "directory": 1, "registered": 2}
 _DISABLED = "in disabled_plugins"
 _MOST_KEYS = 64
+_MARK = "hermes_hints_impl"
+"""Where `hookimpl` leaves its options on a function."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedPlugin:
+class LoadedPlugin(NamedTuple):
     """A hint plugin as `loaded_plugins` lists it."""
 
     name: str
@@ -71,33 +63,46 @@ class LoadedPlugin:
     """How often it raised, was late or returned something unusable."""
 
 
-@dataclass(slots=True)
 class _Entry:
-    name: str
-    source: Source
-    location: str
-    state: State
-    health: Plugin
-    order: int
-    module: object = None
-    hooks: tuple[str, ...] = ()
-    section: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    __slots__ = ("health", "hooks", "location", "module", "name", "order", "section", "source", "state")
+
+    def __init__(self, name: str, source: Source, location: str, order: int) -> None:
+        self.name = name
+        self.source: Source = source
+        self.location = location
+        self.order = order
+        self.state: State = "failed"
+        self.health = Plugin(name)
+        self.module: object = None
+        self.hooks: tuple[str, ...] = ()
+        self.section: Mapping[str, Any] = {}
 
 
 class Registry:
     """The hint plugins of this process."""
 
     def __init__(self) -> None:
-        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
-        self._manager.add_hookspecs(hookspecs)
+        self._made_manager: pluggy.PluginManager | None = None
         self._entries: dict[str, _Entry] = {}
         self._order = itertools.count()
         self._lock = threading.RLock()
-        self._settings = Settings()
+        self._settings = Settings.model_construct()
         self._admit: Admit = _all_wanted
         self._searched: set[object] = set()
         self._contributors: tuple[Implementation, ...] = ()
         self._observers: tuple[Implementation, ...] = ()
+
+    @property
+    def _manager(self) -> pluggy.PluginManager:
+        """Made with the first plugin: importing pluggy costs as much as half of hermes-hints does."""
+        if self._made_manager is None:
+            import pluggy  # noqa: PLC0415
+
+            from . import hookspecs  # noqa: PLC0415
+
+            self._made_manager = pluggy.PluginManager(hookspecs.PROJECT)
+            self._made_manager.add_hookspecs(hookspecs)
+        return self._made_manager
 
     @property
     def busy(self) -> bool:
@@ -122,13 +127,13 @@ class Registry:
                 self._settings = settings
             if ENTRY_POINT_GROUP not in self._searched:
                 self._searched.add(ENTRY_POINT_GROUP)
-                for found in _entry_points():
-                    self._load_one(found.name, "entry point", _described(found), found.load)
+                for found in installed():
+                    self._load_one(found.name, "entry point", described(found), found.load)
             directory = self._settings.hints_directory
             if directory is not None and directory not in self._searched:
                 self._searched.add(directory)
-                for name, path in _in_directory(directory):
-                    self._load_one(name, "directory", str(path), functools.partial(_imported, name, path))
+                for name, path in in_directory(directory):
+                    self._load_one(name, "directory", str(path), functools.partial(imported, name, path))
             if changed:
                 self._hand_out()
             self._arrange()
@@ -201,7 +206,7 @@ class Registry:
         if previous is not None:
             logger.info("hermes-hints: plugin %s from %s replaces the one from %s", name, location, previous.location)
             self._drop(previous)
-        entry = _Entry(name, source, location, "failed", Plugin(name), next(self._order))
+        entry = _Entry(name, source, location, next(self._order))
         self._entries[name] = entry
         unwanted = _DISABLED if name in self._settings.disabled_plugins else None
         if unwanted is None and source != "registered":
@@ -250,6 +255,8 @@ class Registry:
         self._observers = tuple(self._implementations("request_stamped"))
 
     def _implementations(self, hook: str) -> Iterator[Implementation]:
+        if not self._entries:
+            return
         arguments = _HOOKS[hook]
         kept = {(known.plugin, known.function): known for known in (*self._contributors, *self._observers)}
         found = [
@@ -280,49 +287,6 @@ def _precedence(entry: _Entry) -> tuple[int, str, int]:
     return (_RANK[entry.source], "" if entry.source == "registered" else entry.name, entry.order)
 
 
-def _entry_points() -> Sequence[importlib.metadata.EntryPoint]:
-    return sorted(importlib.metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda found: found.name)
-
-
-def _described(found: importlib.metadata.EntryPoint) -> str:
-    return f"{found.dist.name} {found.dist.version}: {found.value}" if found.dist is not None else found.value
-
-
-def _in_directory(directory: Path) -> Iterator[tuple[str, Path]]:
-    """Files ``NAME.py`` and folders ``NAME/__init__.py``, by name; names that start with ``.`` or ``_`` are skipped."""
-    try:
-        found = sorted(directory.iterdir())
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        once(logging.WARNING, ("directory", directory), "hermes-hints: no plugins from %s", directory, cause=error)
-        return
-    for path in found:
-        if path.name.startswith((".", "_")):
-            continue
-        if path.is_dir() and (path / "__init__.py").is_file():
-            yield path.name, path / "__init__.py"
-        elif path.suffix == ".py" and path.is_file():
-            yield path.stem, path
-
-
-def _imported(name: str, path: Path) -> ModuleType:
-    module_name = f"hermes_hints_plugins.{name.replace('-', '_')}"
-    folder = [str(path.parent)] if path.name == "__init__.py" else None
-    spec = importlib.util.spec_from_file_location(module_name, path, submodule_search_locations=folder)
-    if spec is None or spec.loader is None:
-        msg = f"{path} is not a Python file"
-        raise ConfigError(msg)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[module_name]
-        raise
-    return module
-
-
 def _checked(plugin: object) -> tuple[str, ...]:
     """The hooks that a plugin implements.
 
@@ -331,10 +295,10 @@ def _checked(plugin: object) -> tuple[str, ...]:
     """
     names: list[str] = []
     for attribute in dir(plugin):
-        marks = getattr(inspect.getattr_static(plugin, attribute, None), f"{hookspecs.PROJECT}_impl", None)
+        marks = getattr(inspect.getattr_static(plugin, attribute, None), _MARK, None)
         function = getattr(plugin, attribute, None)
         if marks is None:
-            marks = getattr(function, f"{hookspecs.PROJECT}_impl", None)
+            marks = getattr(function, _MARK, None)
         if not isinstance(marks, Mapping):
             continue
         options = cast("Mapping[str, Any]", marks)
@@ -389,7 +353,7 @@ def _usable(plugin: Plugin, result: object) -> dict[str, Any]:
 
 def _mapping_of(result: Any) -> Mapping[Any, Any] | None:  # noqa: ANN401 - whatever the plugin returned
     if type(result) is dict:
-        return cast("dict[Any, Any]", result) if len(result) <= _MOST_KEYS else None  # pyright: ignore[reportUnknownArgumentType]
+        return result if len(result) <= _MOST_KEYS else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if isinstance(result, Hints):
         return Hints.fields(result)
     if inspect.iscoroutine(result):

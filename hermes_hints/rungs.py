@@ -8,9 +8,8 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from .notices import once
 
@@ -25,8 +24,7 @@ _MOST_CHARS = 512
 _MOST = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class HeldRung:
+class HeldRung(NamedTuple):
     """One endpoint and model that get less."""
 
     origin: str
@@ -96,7 +94,7 @@ def write_rungs(file: Path, rungs: Iterable[HeldRung]) -> None:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump({"v": _VERSION, "rungs": [asdict(held) for held in kept]}, stream)
+                json.dump({"v": _VERSION, "rungs": [held._asdict() for held in kept]}, stream)
             fresh.replace(file)
         finally:
             fresh.unlink(missing_ok=True)

@@ -9,10 +9,8 @@ from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
-from .endpoints import parse_match
 from .errors import ConfigError
 from .privacy import Privacy
-from .profiles import BUILTIN, find_profile
 from .values import unknown_name
 
 __all__ = ["EndpointRule", "Settings", "state_directory"]
@@ -47,16 +45,23 @@ class EndpointRule(_Section):
     @field_validator("match")
     @classmethod
     def _match(cls, text: str) -> str:
+        from .endpoints import parse_match  # noqa: PLC0415 - not before a rule is given
+
         parse_match(text)
         return text
 
     @field_validator("profile")
     @classmethod
     def _profile(cls, name: str) -> str:
+        from .profiles import find_profile  # noqa: PLC0415 - likewise
+
         return find_profile(name).name
 
     @model_validator(mode="after")
     def _star(self) -> Self:
+        from .endpoints import parse_match  # noqa: PLC0415 - likewise
+        from .profiles import BUILTIN  # noqa: PLC0415 - likewise
+
         if parse_match(self.match).host == "*" and not BUILTIN[self.profile].silent:
             msg = f"match {self.match!r} covers hosts that nobody named; name each host, or give it the profile 'off'"
             raise ValueError(msg)
@@ -101,8 +106,10 @@ class Settings(_Section):
         Raises:
             ConfigError: a key or value is wrong; the message names it, ``where`` it stands, and the remedy.
         """
+        if given is None:
+            return cls.model_construct()  # defaults need no validator, and building that one takes 3 ms
         try:
-            return cls.model_validate({} if given is None else given)
+            return cls.model_validate(given)
         except ValidationError as error:
             raise ConfigError(_sentence(error, where)) from None
 

@@ -45,6 +45,7 @@ MAX_EXT = 32
 EXT_KEY = re.compile(r"(?=.{3,53}\Z)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
 """``vendor.key``: at least one dot, and 53 characters at most, so that ``hermes_ext_<key>`` is within OpenAI's 64."""
 
+
 @lru_cache(maxsize=1024)
 def is_ext_key(key: str) -> bool:
     """Whether ``key`` is of the form of `EXT_KEY`; the few that are in use are not matched over and over."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .call import CALL_FIELDS
 from .hints import Hints
 from .identity import Identity
 
 __all__ = [
     "BODY_KEY",
+    "CALL_FIELDS",
     "CONVERSATION_HEADER",
     "CORRELATION",
     "HEADERS",
@@ -28,6 +28,9 @@ VERSION = 1
 
 BODY_KEY = "hermes"
 """The top-level object of the JSON body that carries every field."""
+
+CALL_FIELDS = ("request_id", "turn_id", "task_id", "call", "purpose")
+"""The fields of `Call` that go on the wire."""
 
 WIRE_FIELDS = (*Identity.model_fields, *CALL_FIELDS, *Hints.model_fields)
 

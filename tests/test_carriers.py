@@ -242,3 +242,26 @@ def test_nothing_is_changed_in_place(record, keys, names):
     metadata(record, keys).clear()
     headers(record, names).clear()
     assert repr(record) == before
+
+
+def test_the_names_of_the_contract():
+    """Receivers match on these: none may change."""
+    assert dict(METADATA) == {field: f"hermes_{field}" for field in WIRE_FIELDS if field != "ext"}
+    assert dict(HEADERS) == {
+        "user_id": "X-Hermes-User-Id",
+        "user_name": "X-Hermes-User-Name",
+        "chat_id": "X-Hermes-Chat-Id",
+        "chat_name": "X-Hermes-Chat-Name",
+        "chat_type": "X-Hermes-Chat-Type",
+        "thread_id": "X-Hermes-Thread-Id",
+        "conversation_id": "X-Hermes-Session-Id",
+        "request_id": "X-Hermes-Request-Id",
+        "platform": "X-Hermes-Platform",
+        "purpose": "X-Hermes-Purpose",
+        "user_intent": "X-Hermes-User-Intent",
+        "command_origin": "X-Hermes-Command-Origin",
+        "requested_model": "X-Hermes-Requested-Model",
+        "priority": "X-Hermes-Priority",
+        "experiment_arm": "X-Hermes-Experiment-Arm",
+        "cost_center": "X-Hermes-Cost-Center",
+    }

@@ -14,12 +14,12 @@ import hermes_hints
 PACKAGE = Path(hermes_hints.__file__).parent
 LAYERS = (
     ("errors", "notices", "families", "values"),
-    ("identity", "call"),
+    ("identity",),
     ("hints",),
     ("wire",),
-    ("carriers", "record"),
+    ("call", "carriers", "record"),
     ("receive", "rules", "schema"),
-    ("context", "endpoints", "hookspecs", "isolation", "privacy", "profiles", "rungs"),
+    ("context", "endpoints", "finding", "hookspecs", "isolation", "privacy", "profiles", "rungs"),
     ("ladder", "settings"),
     ("plugins", "policy"),
     ("pipeline",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import json
@@ -26,17 +27,33 @@ MODULES = sorted(
     for found in pkgutil.walk_packages(hermes_hints.__path__, "hermes_hints.")
     if not found.name.endswith("__main__")
 )
-NOT_OURS = {"Any", "annotations"}
+NOT_OURS = {"Any", "TYPE_CHECKING", "annotations"}
 
 
 def test_the_public_surface_is_what_is_listed():
+    """Also where names are made only when they are asked for."""
     surface = {
         name
-        for name, value in vars(hermes_hints).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType) and name not in NOT_OURS
+        for name in dir(hermes_hints)
+        if not name.startswith("_")
+        and name not in NOT_OURS
+        and not isinstance(getattr(hermes_hints, name), types.ModuleType)
     }
     assert surface | {"receive"} == set(hermes_hints.__all__)
     assert len(hermes_hints.__all__) == len(set(hermes_hints.__all__))
+
+
+def test_type_checkers_see_the_same_surface():
+    """What stands under ``if TYPE_CHECKING`` is what a name really gives."""
+    tree = ast.parse(inspect.getsource(hermes_hints))
+    seen = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            seen.update({name.name: node.module for name in node.names})
+    assert seen.keys() == set(hermes_hints.__all__)
+    for name, home in seen.items():
+        module = importlib.import_module(f"hermes_hints.{home or name}")
+        assert getattr(hermes_hints, name) is (getattr(module, name) if home else module)
 
 
 def test_the_names_of_the_contract_are_there():

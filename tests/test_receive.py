@@ -128,7 +128,8 @@ def test_headers_alone_hold_the_short_form_of_their_fields(record):
         elif header_size(record[field]) <= 512:
             assert found.get(field, "") == (carried if carried.strip() else "")
         else:
-            assert carried.startswith(found[field])
+            assert carried.startswith(found.get(field, ""))
+            assert field in found or carried.startswith(" ")  # cut to blanks alone
 
 
 @given(records, st.sampled_from([str.lower, str.upper, str.title]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
@@ -13,6 +13,7 @@ from ..families import FAMILIES
 from ..identity import Identity
 from ..privacy import Privacy
 from .heard import heard
+from .output import own_version
 
 __all__ = ["PROFILE_FLAGS", "add_commands", "main", "run", "run_in_host"]
 
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="What hermes-hints sends, to whom and why; and what to mend.",
         epilog=_EPILOG,
     )
-    parser.add_argument("--version", action="version", version=f"hermes-hints {importlib.metadata.version('hermes-hints')}")
+    parser.add_argument("--version", action="version", version=f"hermes-hints {own_version()}")
     add_commands(parser)
     return run(parser.parse_args(argv), in_host=False)
 
@@ -52,12 +53,16 @@ def run(args: argparse.Namespace, *, in_host: bool) -> int:
     try:
         with heard() as lines:
             surroundings = find_surroundings(args.hints_config, args.hints_settings, in_host=in_host)
-            return commands[args.hints_command](args, surroundings, lines)
+            status = commands[args.hints_command](args, surroundings, lines)
+            sys.stdout.flush()
     except ConfigError as error:
         print(f"hermes-hints: {error}", file=sys.stderr)  # noqa: T201 - a command line prints
         return WRONG
-    except (BrokenPipeError, KeyboardInterrupt):
+    except BrokenPipeError:
+        # Who read the output has gone; Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WRONG
+    return status
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
@@ -119,7 +124,9 @@ def _add_setup(commands: Any) -> None:  # noqa: ANN401 - likewise
     parser.add_argument("--base-url", metavar="URL", dest="hints_base_url", help="default: you are asked")
     write = "put them into the configuration, beside a copy of what it was; default: only show them"
     parser.add_argument("--write", action="store_true", dest="hints_write", help=write)
-    parser.add_argument("--no-probe", action="store_true", dest="hints_no_probe", help="do not ask the endpoint what it is")
+    parser.add_argument(
+        "--no-probe", action="store_true", dest="hints_no_probe", help="do not ask the endpoint what it is"
+    )
     _add_choice(parser, "default: by what the endpoint is")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from ..notices import logger
@@ -21,7 +21,7 @@ class _Listener(logging.Handler):
 
 
 @contextmanager
-def heard() -> Iterator[list[str]]:
+def heard() -> Generator[list[str]]:
     """The warnings and errors of hermes-hints, collected as they come; they go to no log."""
     lines: list[str] = []
     listener = _Listener(lines)

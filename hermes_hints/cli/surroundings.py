@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -12,12 +13,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..errors import ConfigError
-from ..hermes.configuration import PLACE, admission, load_settings, section
+from ..hermes.configuration import PLACE, HermesSettings, admission, load_settings, section
 from ..hermes.host import Host, find_host
 from ..plugins import registry
 from ..settings import Settings
 
-__all__ = ["Surroundings", "find_surroundings", "read_file", "yaml_reader"]
+__all__ = ["Surroundings", "configuration_file", "find_surroundings", "parsed"]
 
 _REFERENCE = re.compile(r"\$\{([^}]+)\}")
 
@@ -36,6 +37,8 @@ class Surroundings:
     """The settings as they are written."""
     place: str
     """Where they stand, for messages: a path of keys in `file`, or the name of a file of their own."""
+    in_host: bool
+    """Whether this process is a Hermes that has loaded hermes-hints."""
 
     def settings(self) -> Settings:
         """The settings, checked.
@@ -45,7 +48,12 @@ class Surroundings:
         """
         if self.configuration is not None and self.place == PLACE:
             return load_settings(self.configuration)
-        return Settings.load(self.given, where=self.place)
+        return self.kind.load(self.given, where=self.place)
+
+    @property
+    def kind(self) -> type[Settings]:
+        """Which settings these are."""
+        return Settings if self.configuration is None else HermesSettings
 
     def load_plugins(self, settings: Settings) -> None:
         """Load the hint plugins that a process with these settings would load, by the host's own rule."""
@@ -61,41 +69,54 @@ def find_surroundings(config: str | None, settings: str | None, *, in_host: bool
         ConfigError: a file that was named cannot be read, or any of them is not YAML.
     """
     host = find_host() if in_host or importlib.util.find_spec("hermes_cli") is not None else None
-    file = Path(config) if config is not None else _home() / "config.yaml"
+    file = Path(config) if config is not None else configuration_file()
     configuration: Mapping[str, Any] | None = None
     if config is not None or file.is_file():
-        configuration = cast("Mapping[str, Any]", _expanded(read_file(file)))
+        configuration = cast("Mapping[str, Any]", _expanded(_read(file)))
     if config is None and host is not None and host.configuration is not None:
         # Read once more by the host, which knows of defaults and of what an administrator prescribes.
         configuration = host.configuration()
     if settings is not None:
-        given, place = read_file(Path(settings)), settings
+        given, place = _read(Path(settings)), settings
     else:
         given, place = section(configuration or {}, PLACE), PLACE if configuration is not None else "settings"
-    return Surroundings(host, file if configuration is not None else None, configuration, given, place)
+    return Surroundings(host, file if configuration is not None else None, configuration, given, place, in_host)
 
 
-def _home() -> Path:
+def configuration_file() -> Path:
+    """Where Hermes' configuration stands, whether or not it is there."""
     home = os.environ.get("HERMES_HOME")
-    return Path(home) if home else Path.home() / ".hermes"
+    return (Path(home) if home else Path.home() / ".hermes") / "config.yaml"
 
 
-def read_file(file: Path) -> Mapping[str, Any]:
-    """A mapping from a YAML file; from a ``.json`` file without a YAML library.
+def _read(file: Path) -> Mapping[str, Any]:
+    """A mapping from a YAML or JSON file.
 
     Raises:
         ConfigError: it cannot be read, holds no mapping, or there is no YAML library.
     """
     try:
-        text = file.read_text("utf-8")
-        found: object = json.loads(text) if file.suffix == ".json" else yaml_reader(file)(text)
-    except ConfigError:
-        raise
-    except OSError as error:
-        msg = f"{file}: cannot be read ({error.strerror})"
+        text = file.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{file}: cannot be read ({error})"
         raise ConfigError(msg) from error
+    return parsed(text, file)
+
+
+def parsed(text: str, file: Path) -> Mapping[str, Any]:
+    """The mapping in ``text``, which is the content of ``file``: JSON where it is a ``.json`` file, else YAML.
+
+    Raises:
+        ConfigError: it is neither, holds something else than a mapping, or there is no YAML library.
+    """
+    if file.suffix == ".json":
+        form, read = "JSON", json.loads
+    else:
+        form, read = "YAML", _yaml_reader(file)
+    try:
+        found: object = read(text)
     except Exception as error:
-        msg = f"{file}: is not {'JSON' if file.suffix == '.json' else 'YAML'}: {' '.join(str(error).split()):.500}"
+        msg = f"{file}: is not {form}: {' '.join(str(error).split()):.500}"
         raise ConfigError(msg) from error
     if found is None:
         return {}
@@ -105,24 +126,24 @@ def read_file(file: Path) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", found)
 
 
-def yaml_reader(file: Path) -> Any:  # noqa: ANN401 - a function of one of two untyped libraries
+def _yaml_reader(file: Path) -> Any:  # noqa: ANN401 - a function of one of two untyped libraries
     """The function that reads YAML 1.1, as Hermes does, from PyYAML or from ruamel.yaml.
 
     Raises:
         ConfigError: neither is installed; the message names ``file``.
     """
     try:
-        import yaml  # noqa: PLC0415 - Hermes 0.22 has the other one
+        pyyaml: Any = importlib.import_module("yaml")  # Hermes 0.22 has the other one
     except ImportError:
         pass
     else:
-        return yaml.safe_load
+        return pyyaml.safe_load
     try:
-        from ruamel.yaml import YAML  # noqa: PLC0415 - likewise
+        ruamel: Any = importlib.import_module("ruamel.yaml")
     except ImportError:
         msg = f"{file}: reading YAML needs a library: pip install pyyaml; or name a .json file with the same content"
         raise ConfigError(msg) from None
-    reader = YAML(typ="safe", pure=True)
+    reader = ruamel.YAML(typ="safe", pure=True)
     reader.version = (1, 1)
     return reader.load
 

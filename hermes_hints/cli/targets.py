@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from ..endpoints import Endpoint, parse_endpoint
+from ..endpoints import Endpoint, parse_endpoint, parse_match
+from ..settings import Settings
 
-__all__ = ["Target", "find_targets"]
+__all__ = ["Target", "find_targets", "named_targets", "single_endpoint"]
 
 _URLS = ("base_url", "url", "api", "baseUrl")
 _KEYS = ("api_key", "apiKey")
@@ -33,7 +34,7 @@ class Target:
     @property
     def shown(self) -> str:
         """The URL without credentials and query."""
-        return self.endpoint.origin + self.endpoint.path
+        return self.endpoint.origin + self.endpoint.path if self.endpoint.host else "a URL that cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class _Entry:
 
 
 def find_targets(configuration: Mapping[str, Any]) -> tuple[tuple[Target, ...], tuple[str, ...]]:
-    """The endpoints in the order in which Hermes would come to them, and the places that cannot be told from here.
+    """The endpoints in the order in which Hermes would come to them, and a sentence for each place that cannot be told from here.
 
     Names of providers lead to the operator's own ``providers`` and ``custom_providers``, and to those that Hermes comes
     with where it is installed.
@@ -56,11 +57,15 @@ def find_targets(configuration: Mapping[str, Any]) -> tuple[tuple[Target, ...], 
     unknown: list[str] = []
     for entry in entries:
         declared = named.get(entry.provider.removeprefix("custom:"))
-        told = {**(declared.told if declared is not None else {}), **{key: value for key, value in entry.told.items() if value}}
+        told = {
+            **(declared.told if declared is not None else {}),
+            **{key: value for key, value in entry.told.items() if value},
+        }
         url = entry.url or (declared.url if declared is not None else "") or _of_hermes(entry.provider)
         if not url:
             if entry.provider not in _ELSEWHERE or entry.place == "model":
-                unknown.append(entry.place)
+                provider = f"provider {entry.provider}" if entry.provider not in _ELSEWHERE else "no provider is named"
+                unknown.append(f"{entry.place}: {provider}, and where that leads is not known here")
             continue
         endpoint = parse_endpoint(url)
         key = (endpoint.origin or url) + endpoint.path
@@ -74,6 +79,31 @@ def find_targets(configuration: Mapping[str, Any]) -> tuple[tuple[Target, ...], 
             (before.key if before is not None else None) or _key(told),
         )
     return tuple(found.values()), tuple(unknown)
+
+
+def named_targets(settings: Settings, found: Sequence[Target]) -> tuple[Target, ...]:
+    """The single endpoints that the settings name and decide about, and that are not among those found."""
+    named: list[Target] = []
+    matches = [parse_match(rule.match) for rule in settings.endpoints]
+    for position, rule in enumerate(settings.endpoints):
+        endpoint = single_endpoint(rule.match)
+        if endpoint is None or any(earlier.covers(endpoint) for earlier in matches[:position]):
+            continue
+        if not any(matches[position].covers(target.endpoint) for target in found):
+            named.append(Target((f"endpoints.{position}",), endpoint.origin + endpoint.path, endpoint, None, None))
+    return tuple(named)
+
+
+def single_endpoint(match: str) -> Endpoint | None:
+    """The endpoint that a ``match`` names, where it names a single one; without a scheme, https for a public host."""
+    parsed = parse_match(match)
+    if parsed.host.startswith("*") or (parsed.network is not None and parsed.network.num_addresses > 1):
+        return None
+    if parsed.scheme is not None:
+        return parse_endpoint(match)
+    bare = f"[{match}]" if match.count(":") > 1 and "[" not in match else match
+    near = parse_endpoint(f"http://{bare}")
+    return near if near.reach != "public" else parse_endpoint(f"https://{bare}")
 
 
 def _entries(configuration: Mapping[str, Any]) -> Iterator[_Entry]:
@@ -96,8 +126,8 @@ def _listed(name: str, found: object) -> Iterator[_Entry]:
         yield from _entry(name, found)
         return
     for position, told in enumerate(cast("list[object]", found)):
-        own = _text(cast("Mapping[str, Any]", told), "name") if isinstance(told, Mapping) else None
-        yield from _entry(f"{name}.{own or position}", told, own if name == "custom_providers" else None)
+        own = _text(cast("Mapping[str, Any]", told), "name") if isinstance(told, dict) else None
+        yield from _entry(f"{name}.{own or position}", told, own if name == "custom_providers" else None)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _entry(place: str, found: object, name: str | None = None) -> Iterator[_Entry]:
@@ -123,11 +153,18 @@ def _key(told: Mapping[str, Any]) -> str | None:
 
 
 def _of_hermes(provider: str) -> str:
-    """Where a provider that Hermes comes with is reached, from ``hermes_cli.auth.PROVIDER_REGISTRY``."""
-    try:
-        known = cast("Mapping[str, Any]", importlib.import_module("hermes_cli.auth").PROVIDER_REGISTRY)
-    except (ImportError, AttributeError):
-        return ""
-    found = known.get(provider)
+    """Where a provider that Hermes comes with is reached: by ``hermes_cli.auth`` and ``hermes_constants``."""
+    if provider == "openrouter":
+        return str(_found("hermes_constants", "OPENROUTER_BASE_URL") or "")
+    known = _found("hermes_cli.auth", "PROVIDER_REGISTRY")
+    found = cast("Mapping[str, Any]", known).get(provider) if isinstance(known, Mapping) else None
     variable = getattr(found, "base_url_env_var", "")
-    return (os.environ.get(variable) if variable else None) or getattr(found, "inference_base_url", "")
+    told = os.environ.get(variable) if variable else None
+    return str(told or getattr(found, "inference_base_url", ""))
+
+
+def _found(module: str, name: str) -> object:
+    try:
+        return getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        return None

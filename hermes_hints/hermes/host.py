@@ -24,6 +24,10 @@ class Host:
     """``hermes_cli.config.load_config``: the whole of config.yaml."""
     hooks: frozenset[str]
     """``hermes_cli.plugins.VALID_HOOKS``: registering any other is warned about by the host."""
+    current_turn: Callable[[], Any] | None = None
+    """``agent.relay_runtime.current_turn`` (0.22): the turn that the running code works on, with its ids."""
+    plugins: Callable[[], Any] | None = None
+    """``hermes_cli.plugins.get_plugin_manager``."""
 
     @property
     def agent(self) -> str | None:
@@ -38,6 +42,16 @@ class Host:
             "hermes_cli.config.load_config": self.configuration,
         }
 
+    def enables(self, name: str) -> bool:
+        """Whether the host has a plugin of that name in use; true where it does not tell."""
+        if self.plugins is None:
+            return True
+        try:
+            listed: list[dict[str, Any]] = self.plugins().list_plugins()
+        except (AttributeError, RuntimeError):  # another version, or one that is just loading its plugins
+            return True
+        return any(found.get("name") == name and found.get("enabled") for found in listed)
+
     def missing(self) -> tuple[str, ...]:
         """What this host lacks, by name."""
         return tuple(name for name, door in self.doors().items() if door is None)
@@ -51,6 +65,8 @@ def find_host() -> Host:
         conversation=_callable("agent.portal_tags", "get_conversation_context"),
         configuration=_callable("hermes_cli.config", "load_config"),
         hooks=frozenset(cast("set[str]", _found("hermes_cli.plugins", "VALID_HOOKS") or ())),
+        current_turn=_callable("agent.relay_runtime", "current_turn"),
+        plugins=_callable("hermes_cli.plugins", "get_plugin_manager"),
     )
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, cast
 
 from ..hints import merge_hints
-from .orders import CLEAR, HINT, SHOW, Order, read_command, read_order
+from .orders import CLEAR, HINT, SHOW, Order, read_command, read_model, read_order
 from .recent import Recent
 
 __all__ = ["Levers", "Place"]
@@ -60,6 +60,7 @@ class Levers:
         self._next: Recent[Place, Mapping[str, Any]] = Recent()
         self._lasting: Recent[Place, Mapping[str, Any]] = Recent()
         self._models: Recent[Place, str] = Recent()
+        self._model_once: Recent[Place, str] = Recent()
         self._asked: Recent[_Message, Order] = Recent()
         self._answered: Recent[_Message, bool] = Recent()
         self._turns: Recent[str, Mapping[str, Any]] = Recent()
@@ -85,9 +86,7 @@ class Levers:
             return None
         name, arguments = command
         if name == "model":
-            asked = next((word for word in arguments.split() if not word.startswith("-")), None)
-            if asked is not None:
-                self._models.put(message.place, asked[:512])
+            self._model_asked(message.place, arguments)
         if name not in self._presets:
             return None
         try:
@@ -99,6 +98,23 @@ class Levers:
         with self._lock:
             self._asked.put(message, order)
         return {"action": "rewrite", "text": order.question}
+
+    def _model_asked(self, place: Place, arguments: str) -> None:
+        wish = read_model(arguments)
+        if wish is None:
+            return
+        model, once = wish
+        with self._lock:
+            self._model_once.pop(place, None)
+            (self._model_once if once else self._models).put(place, model[:512])
+
+    def session_reset(self, **_: Any) -> None:
+        """The sender of the message at hand begins a new session, on the usual model (hook ``on_session_reset``)."""
+        message = _arrived.get()
+        place = _HERE if message is None else message.place
+        with self._lock:
+            for models in (self._models, self._model_once):
+                models.pop(place, None)
 
     def turn_started(
         self,
@@ -127,8 +143,9 @@ class Levers:
             if order is not None and order.lasting:
                 self._lasting.put(place, order.hints)
             taken = dict(self._lasting.get(place, {}))
-            if place in self._models:
-                taken["requested_model"] = self._models[place]
+            model = self._model_once.pop(place, None) or self._models.get(place)
+            if model is not None:
+                taken["requested_model"] = model
             if order is not None:
                 merge_hints(taken, order.hints)
             self._turns.put(turn_id, taken)

@@ -9,12 +9,16 @@ from typing import Any
 
 from ..hints import Hints, normal_hints
 
-__all__ = ["CLEAR", "HINT", "SHOW", "Order", "read_command", "read_order"]
+__all__ = ["CLEAR", "HINT", "SHOW", "Order", "read_command", "read_model", "read_order"]
 
 HINT = "hint"
 CLEAR = "clear"
 SHOW = ""
 _SESSION = "--session"
+_ONCE = "--once"
+_PROVIDER = "--provider"
+# Phones write one dash where two hyphens were typed.
+_DASHES = re.compile(r"(?<!\S)[\u2012-\u2015](?=[a-z])")
 _COMMAND = re.compile(r"/([A-Za-z][A-Za-z0-9_-]*)(?:@\S*)?(?=\s|\Z)")
 _INTENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 _PAIR = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)=(\S+)")
@@ -39,6 +43,24 @@ def read_command(text: str) -> tuple[str, str] | None:
     if found is None:
         return None
     return found[1].lower().replace("_", "-"), text[found.end() :].strip()
+
+
+def read_model(arguments: str) -> tuple[str, bool] | None:
+    """The model that ``/model arguments`` names, and whether for one turn only; ``None`` where it names none.
+
+    Source: ``parse_model_flags_detailed`` in hermes_cli/model_switch.py.
+    """
+    named: list[str] = []
+    once = False
+    words = iter(_DASHES.sub("--", arguments).split())
+    for word in words:
+        if word == _PROVIDER:
+            next(words, None)
+        elif word == _ONCE:
+            once = True
+        elif not word.startswith("--"):
+            named.append(word)
+    return (" ".join(named), once) if named else None
 
 
 def read_order(name: str, arguments: str, preset: Mapping[str, Any] | None = None) -> Order:

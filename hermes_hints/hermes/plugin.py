@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import os
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..notices import logger
-from ..openai import install_pipeline
+from ..openai import install_pipeline, uninstall
 from ..pipeline import Pipeline
 from ..plugins import registry
-from .configuration import admission, load_settings
-from .host import find_host
+from .configuration import PLUGIN, admission, load_settings
+from .host import Host, find_host
 from .levers import Levers
 from .middleware import Middleware
 from .session import Sessions
+from .turns import Turns
 
 __all__ = ["register"]
 
 _DESCRIPTION = "Say how your next message is to be served"
+_ISOLATED = (
+    "hermes-hints: plugins.isolation: host keeps plugins away from the requests themselves: main turns and subagents carry "
+    "headers, without chats; titles, summaries, compression and the like carry nothing"
+)
+_SETTLED_SECONDS = 5.0
+
+_turns = Turns()
+"""What this process has seen of its turns; it outlives a registration."""
 
 
 def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, which has no stubs
@@ -32,10 +43,16 @@ def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, whic
     configuration: Mapping[str, Any] = {} if host.configuration is None else host.configuration()
     settings = load_settings(configuration)
     registry.load(settings, admission(configuration))
-    sessions = Sessions(host, _profile(ctx))
+    enabled = _enabled(ctx, host)
+    sessions = Sessions(host, _profile(ctx), _turns, enabled)
     levers = Levers(settings.commands, sessions.context, confirm=settings.confirm)
-    install_pipeline(Pipeline(settings, witness=sessions))
-    ctx.register_middleware("llm_request", Middleware(sessions, levers))
+    pipeline = Pipeline(settings, witness=sessions)
+    isolated = os.environ.get("HERMES_PLUGIN_HOST_PROCESS") == "1"
+    if isolated:
+        logger.warning(_ISOLATED)
+    else:
+        install_pipeline(pipeline)
+    ctx.register_middleware("llm_request", Middleware(sessions, levers, pipeline, isolated=isolated))
     for hook, callback in _hooks(sessions, levers):
         if hook in host.hooks:
             ctx.register_hook(hook, callback)
@@ -61,17 +78,49 @@ def _add_command_line(ctx: Any) -> None:  # noqa: ANN401 - likewise
     ctx.register_cli_command("hints", "what hermes-hints sends, to whom and why", add_arguments, run)
 
 
+def _enabled(ctx: Any, host: Host) -> Callable[[], bool] | None:  # noqa: ANN401 - likewise
+    """How to know that the host has taken the plugin out of use; ``None`` where it says so itself (0.22)."""
+    on_unload = getattr(ctx, "on_unload", None)
+    if callable(on_unload):
+        on_unload(uninstall)
+        return None
+    since = time.monotonic()
+
+    def enabled() -> bool:
+        if host.enables(PLUGIN):
+            return True
+        # The host lists a plugin after it has registered.
+        if time.monotonic() > since + _SETTLED_SECONDS:
+            uninstall()
+        return False
+
+    return enabled
+
+
 def _profile(ctx: Any) -> str | None:  # noqa: ANN401 - likewise
     name = getattr(ctx, "profile_name", None)
     return name if isinstance(name, str) else None
 
 
 def _hooks(sessions: Sessions, levers: Levers) -> tuple[tuple[str, Callable[..., Any]], ...]:
-    def subagent_start(*, child_session_id: str | None = None, parent_session_id: str | None = None, **_: Any) -> None:
-        sessions.subagent_started(child_session_id, parent_session_id)
+    def subagent_start(
+        *,
+        child_session_id: str | None = None,
+        parent_session_id: str | None = None,
+        parent_turn_id: str | None = None,
+        **_: Any,
+    ) -> None:
+        sessions.subagent_started(child_session_id, parent_session_id, parent_turn_id)
 
-    def pre_llm_call(*, session_id: str | None = None, sender_id: str | None = None, **_: Any) -> None:
-        sessions.turn_started(session_id, sender_id)
+    def pre_llm_call(
+        *,
+        turn_id: str | None = None,
+        session_id: str | None = None,
+        sender_id: str | None = None,
+        user_message: object = None,
+        **_: Any,
+    ) -> None:
+        sessions.turn_started(turn_id, session_id, sender_id, user_message)
 
     return (
         ("subagent_start", subagent_start),
@@ -79,6 +128,7 @@ def _hooks(sessions: Sessions, levers: Levers) -> tuple[tuple[str, Callable[...,
         ("pre_llm_call", pre_llm_call),
         ("pre_llm_call", levers.turn_started),
         ("pre_gateway_dispatch", levers.arrived),
+        ("on_session_reset", levers.session_reset),
         ("post_api_request", levers.answered),
         ("transform_llm_output", levers.confirmed),
     )

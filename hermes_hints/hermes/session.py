@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
@@ -32,7 +32,8 @@ _VARIABLES = {
 # HERMES_SESSION_ID is not among them: where it is unset it falls back to the process's environment, which every new
 # agent overwrites, so that it may name somebody else's session.
 
-_OF_THE_CALL = frozenset({"purpose", "call", "request_id"})
+_JOINING = ("turn_id", "task_id")
+_OF_THE_CALL = ("purpose", "call", "request_id")
 _WISHED = frozenset({"summary", "moa_aggregator"})
 """Calls that give the answer which the user sees: what was asked for with the message counts for them too."""
 _LOOK_AGAIN_SECONDS = 1.0
@@ -44,15 +45,21 @@ _turn: ContextVar[Turn | None] = ContextVar("hermes_hints_turn", default=None)
 class Sessions:
     """Reads identity from the host's session context, and keeps what only some threads can see for those that cannot."""
 
-    __slots__ = ("_host", "_looked", "_profile", "_turns", "_watched")
+    __slots__ = ("_enabled", "_host", "_looked", "_profile", "_turns")
 
-    def __init__(self, host: Host, profile: str | None, turns: Turns | None = None, *, watched: bool = False) -> None:
-        """``watched``: ask the host now and then whether the plugin is still enabled; without, it says so itself."""
+    def __init__(
+        self,
+        host: Host,
+        profile: str | None,
+        turns: Turns | None = None,
+        enabled: Callable[[], bool] | None = None,
+    ) -> None:
+        """``enabled`` tells whether the host still wants the plugin, where the host does not say so by itself."""
         self._host = host
         self._profile = profile
         self._turns = Turns() if turns is None else turns
-        self._watched = watched
-        self._looked = 0.0
+        self._enabled = enabled
+        self._looked = -_LOOK_AGAIN_SECONDS
 
     def subagent_started(self, child: str | None, parent: str | None, turn_id: str | None = None) -> None:
         """Remember for whom a subagent's session works; called where its parent's turn runs."""
@@ -64,7 +71,9 @@ class Sessions:
             identity, _ = self._around(stack_here())
         self._turns.adopted(child, Identity(**{**identity.fields(), "session_id": parent}))
 
-    def turn_started(self, turn_id: str | None, session_id: str | None, sender: str | None, said: object = None) -> None:
+    def turn_started(
+        self, turn_id: str | None, session_id: str | None, sender: str | None, said: object = None
+    ) -> None:
         """Remember whom a turn answers, which the host knows better than its session context."""
         if turn_id:
             self._turns.started(turn_id, session_id or "", sender or "", said)
@@ -91,19 +100,19 @@ class Sessions:
 
         What is left over from an earlier turn is not used, and where the sources disagree on who, nobody is named.
         """
-        if self._watched and not self._enabled():
+        if not self._wanted():
             return None
         stack = stack_here()
         identity, facts = self._around(stack)
         if stack.agent is not None and stack.agent.user_id not in (None, identity.user_id or stack.agent.user_id):
             identity = Identity(**{**without_who(identity.fields()), "user_id": stack.agent.user_id})
-        kept = facts if stack.purpose in _WISHED else {name: facts[name] for name in _JOINING if name in facts}
-        said = {name: value for name, value in kept.items() if name not in _OF_THE_CALL}
+        kept = [name for name in facts if name not in _OF_THE_CALL] if stack.purpose in _WISHED else _JOINING
+        said = {name: facts[name] for name in kept if name in facts}
         return identity, said if stack.purpose is None else {**said, "purpose": stack.purpose}
 
     def _around(self, stack: Stack) -> Testimony:
         """The turn that the running code works on, by the first of those that can tell: a ticket, the host, its own."""
-        told = None if stack.ticket is None else self._turns.redeem(stack.ticket)
+        told = None if stack.ticket is None else self._turns.told(stack.ticket)
         if told is not None:
             return told
         agent = self._agent() or stack.agent
@@ -117,16 +126,16 @@ class Sessions:
             # Before its first call: compression of what is too long to begin with, 0.22's titles and mixtures.
             identity = self._of_turn(self.context(), turn_id, agent.session_id, None, agent.user_id)
             return identity, {"turn_id": turn_id, **({"task_id": agent.task_id} if agent.task_id else {})}
-        return self._of_conversation(), {}
+        return self._of_conversation(None if agent is None else agent.session_id), {}
 
     def _agent(self) -> Agent | None:
         """The turn that the host itself says the running code works on (0.22)."""
         turn = None if self._host.current_turn is None else self._host.current_turn()
         if turn is None:
             return None
-        found = (getattr(turn.lease, "session_id", None), turn.turn_id, turn.task_id)
-        session_id, turn_id, task_id = (str(value) if value else None for value in found)
-        return Agent(None, session_id, turn_id, task_id)
+        found = (getattr(turn, "lease", None), "session_id"), (turn, "turn_id"), (turn, "task_id")
+        session_id, turn_id, task_id = (str(value) if (value := getattr(*place, None)) else None for place in found)
+        return Agent(None, session_id or "", turn_id, task_id)
 
     def _copied(self) -> Turn | None:
         """The turn that this code was started in, if it is still in that turn's conversation and session context."""
@@ -168,24 +177,25 @@ class Sessions:
             who = without_who(context)
         return self._identity(who, root, session_id, platform)
 
-    def _of_conversation(self) -> Identity:
+    def _of_conversation(self, session_id: str | None) -> Identity:
         """What the session context says, or what the turns of the conversation have in common; nobody where they differ."""
         context, root = self.context(), self._root()
-        common = self._turns.conversation(root)
+        common = self._turns.conversation(root, session_id)
         if common is None:
-            return self._identity(context, root, None, None)
+            return self._identity(context, root, session_id, None)
         if not (context.get("user_id") or context.get("chat_id")):
             return common
         if common.user_id != context.get("user_id"):
             context = without_who(context)
         return self._identity(context, root, common.session_id, None)
 
-    def _enabled(self) -> bool:
-        now = time.monotonic()
-        if now < self._looked + _LOOK_AGAIN_SECONDS:
+    def _wanted(self) -> bool:
+        if self._enabled is None or time.monotonic() < self._looked + _LOOK_AGAIN_SECONDS:
             return True
-        self._looked = now
-        return self._host.enables_us()
+        wanted = self._enabled()
+        if wanted:
+            self._looked = time.monotonic()
+        return wanted
 
     def context(self) -> Mapping[str, str]:
         """The session context of the running code, by wire field; fields without a value are absent."""
@@ -212,9 +222,6 @@ class Sessions:
                 ("agent", self._host.agent or ""),
             )
         )
-
-
-_JOINING = ("turn_id", "task_id")
 
 
 @lru_cache(maxsize=1024)

@@ -37,7 +37,7 @@ class Agent:
     """The agent for which the host's code makes a call, by the agent's own word."""
 
     user_id: str | None
-    session_id: str | None
+    session_id: str
     turn_id: str | None
     task_id: str | None
 
@@ -106,12 +106,10 @@ def _text(found: object) -> str | None:
 
 
 def _agent(found: Any) -> Agent | None:  # noqa: ANN401 - the host's AIAgent, or anything else that is called agent
-    turn_id = _text(getattr(found, "_current_turn_id", None))
-    user_id = _text(getattr(found, "_user_id", None))
-    if turn_id is None and user_id is None:
-        return None
-    session_id, task_id = (_text(getattr(found, name, None)) for name in ("session_id", "_current_task_id"))
-    return Agent(user_id, session_id, turn_id, task_id)
+    session_id = _text(getattr(found, "session_id", None))
+    names = ("_user_id", "_current_turn_id", "_current_task_id")
+    user_id, turn_id, task_id = (_text(getattr(found, name, None)) for name in names)
+    return None if session_id is None else Agent(user_id, session_id, turn_id, task_id)
 
 
 def _mixing(frame: FrameType) -> str | None:

@@ -29,11 +29,6 @@ class Turn:
     facts: Mapping[str, Any]
     context: Mapping[str, str]
 
-    @property
-    def joining(self) -> dict[str, Any]:
-        """The ids that all calls of the turn share."""
-        return {name: self.facts[name] for name in ("turn_id", "task_id") if name in self.facts}
-
 
 @dataclass(frozen=True, slots=True)
 class _Conversation:
@@ -57,7 +52,9 @@ class Turns:
         self._answering: Recent[tuple[str, str], str] = Recent()
         self._parents: Recent[str, Identity] = Recent()
         self._conversations: Recent[str, _Conversation] = Recent()
+        self._roots: Recent[str, str] = Recent()
         self._tickets: Recent[str, Testimony] = Recent()
+        self._redeemed: Recent[str, bool] = Recent()
 
     def started(self, turn_id: str, session_id: str, sender: str, said: object) -> None:
         """A turn begins: whom it answers, by the host's own word, and what they said."""
@@ -86,6 +83,8 @@ class Turns:
                 known = self._conversations.get(identity.conversation_id)
                 users = frozenset({identity.user_id, *(known.users if known is not None else ())})
                 self._conversations.put(identity.conversation_id, _Conversation(identity, users))
+                if identity.session_id is not None:
+                    self._roots.put(identity.session_id, identity.conversation_id)
 
     def get(self, turn_id: str | None) -> Turn | None:
         """The turn of that id, from its first call on."""
@@ -112,9 +111,9 @@ class Turns:
         """For whom the turn is that a subagent's session works on; ``None`` for any other session."""
         return self._parents.get(session_id or "")
 
-    def conversation(self, root: str | None) -> Identity | None:
-        """What all turns of a conversation have in common, as far as they were seen."""
-        known = self._conversations.get(root or "")
+    def conversation(self, root: str | None, session_id: str | None = None) -> Identity | None:
+        """What all turns of a conversation have in common, as far as they were seen; found by its root or a session."""
+        known = self._conversations.get(root or self._roots.get(session_id or "", ""))
         if known is None:
             return None
         fields = known.identity.fields()
@@ -136,5 +135,18 @@ class Turns:
         return unique
 
     def redeem(self, ticket: str) -> Testimony | None:
-        """What was left under a ticket. It stays valid: the host may send one request again as it is."""
+        """What was left under a ticket. It stays valid, for another request each time.
+
+        The host may send one request again as it is, such as whole where a stream was refused.
+        """
+        found = self._tickets.get(ticket)
+        if found is None:
+            return None
+        with self._lock:
+            again = ticket in self._redeemed
+            self._redeemed.put(ticket, True)
+        return self._tickets.get(self.issue(ticket, found)) if again else found
+
+    def told(self, ticket: str) -> Testimony | None:
+        """What was left under a ticket, for another call on the way of its request."""
         return self._tickets.get(ticket)

@@ -16,6 +16,9 @@ from upstream import Received, Upstream
 KINDS = ("sync", "async", "azure", "async-azure")
 PLAIN = ("sync", "async")
 
+UNHURRIED = {"budget_ms": 1000}
+"""Settings for tests whose plugins are not tested for time, as the machine may be busy."""
+
 _CLASSES = {
     "sync": openai.OpenAI,
     "async": openai.AsyncOpenAI,

@@ -8,7 +8,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from clients import ask, each
+from clients import UNHURRIED, ask, each
+from upstream import Answer
 
 from hermes_hints import hint, hookimpl, identify, register, wrap
 
@@ -38,9 +39,8 @@ class Seeing:
 
 @pytest.fixture
 def client(clients):
-    """Plugins get all the time there is: what is tested is who is who, on a machine that may be busy."""
     register(Seeing())
-    return wrap(clients.make(), identity={"user_id": "nobody in particular"}, settings={"budget_ms": 1000})
+    return wrap(clients.make(), identity={"user_id": "nobody in particular"}, settings=UNHURRIED)
 
 
 @sync_only
@@ -145,8 +145,6 @@ def test_a_stream_belongs_to_whom_it_was_opened_for(clients, upstream):
 
 @async_only
 def test_a_cancelled_call_leaves_nothing_behind(clients, upstream):
-    from upstream import Answer
-
     arrived, never = threading.Event(), threading.Event()
 
     def hold(request):

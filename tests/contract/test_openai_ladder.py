@@ -283,7 +283,7 @@ def test_a_timeout_is_the_callers(clients, upstream):
     upstream.rules.append(lambda _: Answer(wait_for=never))
 
     async def main():
-        return await ask(wrap(clients.make(timeout=0.2), identity=WHO))
+        return await ask(wrap(clients.make(timeout=0.5), identity=WHO))
 
     with pytest.raises(openai.APITimeoutError):
         clients.run(main())

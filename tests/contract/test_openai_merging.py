@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from clients import ask
+from clients import UNHURRIED, ask
+from openai import Omit
 
 from hermes_hints import hint, hookimpl, identify, install, register, wrap
 
@@ -25,7 +26,7 @@ class Plugin:
 
 def send(clients, upstream, client=None, **options):
     async def main():
-        return await ask(client or wrap(clients.make(), identity=WHO), **options)
+        return await ask(client or wrap(clients.make(), identity=WHO, settings=UNHURRIED), **options)
 
     clients.run(main())
     return upstream.only
@@ -130,8 +131,6 @@ def test_a_default_header_of_the_client_stays_and_counts_everywhere(name, client
 
 
 def test_a_header_that_the_caller_removed_stays_removed(clients, upstream):
-    from openai import Omit
-
     request = send(clients, upstream, extra_headers={"x-hermes-user-id": Omit()})
     assert "user-id" not in request.lines
     assert request.lines["chat-id"] == "room"
@@ -194,7 +193,7 @@ TWICE = [
 def test_applying_twice_changes_nothing(twice, profile, clients, upstream):
     plugin = Plugin(user_intent="force-cloud")
     register(plugin)
-    options = {"identity": WHO, "settings": {"endpoints": [{"match": "127.0.0.1", "profile": profile}]}}
+    options = {"identity": WHO, "settings": {**UNHURRIED, "endpoints": [{"match": "127.0.0.1", "profile": profile}]}}
 
     async def main():
         await ask(wrap(clients.make(timeout=600), **options))

@@ -7,7 +7,8 @@ import sys
 from types import MappingProxyType
 
 import pytest
-from clients import ask, result
+from clients import UNHURRIED, ask, result
+from upstream import refusal
 
 from hermes_hints import hookimpl, register, wrap
 
@@ -102,7 +103,7 @@ def test_the_guard_guards(clients):
 
     async def main():
         body = {"model": "m", "messages": GuardedList([{"role": "user", "content": "Hi"}])}
-        await result(wrap(clients.make()).post("/chat/completions", body=body, cast_to=object))
+        await result(wrap(clients.make(), settings=UNHURRIED).post("/chat/completions", body=body, cast_to=object))
 
     clients.run(main())
     assert noticed
@@ -126,8 +127,6 @@ def test_nested_parts_are_never_looked_into(path, clients, upstream):
 
 
 def test_the_ladder_reads_no_deeper(clients, upstream):
-    from upstream import refusal
-
     upstream.queue.append(refusal(400, "Unknown parameter: 'hermes'."))
     body = {"model": "m", "messages": GuardedList([GuardedDict(role="user", content="Hi")])}
 

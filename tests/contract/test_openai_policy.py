@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import openai
 import pytest
 from clients import KINDS, Network, ask, each, result
 from upstream import Answer
@@ -214,7 +215,6 @@ def test_a_redirect_of_a_stream(clients, upstream, elsewhere):
 @pytest.mark.parametrize("follow", [True, None, False])
 def test_a_redirect_that_the_caller_decided_on(follow, clients, upstream, elsewhere):
     """As with the bare client: it is followed, or its answer is the caller's; and it takes nothing along."""
-    import openai
 
     async def main():
         client = wrap(clients.make(), identity=WHO)

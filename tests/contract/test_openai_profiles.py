@@ -6,6 +6,7 @@ import re
 
 import pytest
 from clients import ask, result
+from upstream import refusal
 
 from hermes_hints import Identity, calling, hint, wrap
 
@@ -274,8 +275,6 @@ def test_none(clients, upstream):
 
 @pytest.mark.parametrize("privacy", ["pseudonymous", "none"])
 def test_a_lower_rung_is_as_private(privacy, clients, upstream):
-    from upstream import refusal
-
     async def call(client):
         upstream.queue.append(refusal(400, "Unknown parameter: 'hermes'."))
         await ask(client)

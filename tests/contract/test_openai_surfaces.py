@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from clients import KINDS, PLAIN
+from clients import KINDS, PLAIN, UNHURRIED
 from surfaces import SURFACES
 from upstream import Answer
 
@@ -89,7 +89,7 @@ def test_retries_of_the_client_keep_the_request_id_and_call_plugins_once(statuse
     register(Counting())
 
     async def main():
-        client = wrap(clients.make(max_retries=len(statuses)), identity=WHO)
+        client = wrap(clients.make(max_retries=len(statuses)), identity=WHO, settings=UNHURRIED)
         upstream.queue.extend(Answer(status, {}, {"retry-after-ms": "1"}) for status in statuses)
         await SURFACES[0].call(client)
 

@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from harness.hermes_home import HermesHome
@@ -80,7 +79,9 @@ def whole(call: RecordedCall) -> bytes:
     return lines.encode("latin-1") + b"\n" + call.body
 
 
-def assert_carried(call: RecordedCall, expected: Mapping[str, str], in_headers: Mapping[str, str] | None = None) -> None:
+def assert_carried(
+    call: RecordedCall, expected: Mapping[str, str], in_headers: Mapping[str, str] | None = None
+) -> None:
     """The body's object, metadata and, where they have a place there, the headers all say what is expected."""
     metadata = call.json["metadata"]
     assert {field: hints(call).get(field) for field in expected} == expected
@@ -280,7 +281,9 @@ def fallback(programs: Programs, tmp_path_factory: pytest.TempPathFactory) -> It
         home = HermesHome(
             dispatcher.base_url,
             enabled=(PLUGIN,),
-            fallback=({"provider": "custom", "base_url": f"http://{CLOUD}/v1", "api_key": "k", "model": "cloud-model"},),
+            fallback=(
+                {"provider": "custom", "base_url": f"http://{CLOUD}/v1", "api_key": "k", "model": "cloud-model"},
+            ),
             more={"agent": {"api_max_retries": 1}},
         )
         gateway = running_matrix_gateway(programs.hermes.programs, home, village, directory / "home", proxy.env)

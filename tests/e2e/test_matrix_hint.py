@@ -339,3 +339,29 @@ def test_a_strangers_model_command_changes_nothing(stage: Stage) -> None:
 
     assert call.model == "scripted-model"
     assert b"a-third-model" not in call.body
+
+
+def test_a_new_session_ends_the_wish_for_a_model(stage: Stage) -> None:
+    jose, lab = stage.village.jose, stage.village.lab
+
+    stage.say(jose, lab, "/model another-model")
+    stage.say(jose, lab, "by another model")
+    stage.say(jose, lab, "/new")
+    stage.say(jose, lab, "/approve")
+    after = stage.turn(jose, lab, "in a new session")
+
+    assert after.model == "scripted-model"
+    assert "requested_model" not in hints(after)
+
+
+def test_a_model_for_one_turn_is_wished_for_in_one_turn(stage: Stage) -> None:
+    bob, ops = stage.village.bob, stage.village.ops
+
+    stage.say(bob, ops, "/model --provider custom another-model --once")
+    stage.say(bob, ops, "Bob's one turn")
+    once = stage.upstream.wait_for(lambda call: not is_title(call) and call.question.endswith("Bob's one turn"))
+    after = stage.turn(bob, ops, "Bob's next turn")
+
+    assert (once.model, after.model) == ("another-model", "scripted-model")
+    assert hints(once)["requested_model"] == "another-model"
+    assert "requested_model" not in hints(after)

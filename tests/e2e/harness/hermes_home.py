@@ -44,8 +44,8 @@ class HermesHome:
         configured: dict[str, Any] = {
             **self._model(),
             "agent": {"max_turns": self.max_turns},
-            # Hermes otherwise fetches this scanner from a public site when it starts.
-            "security": {"tirith_enabled": False},
+            # Hermes otherwise fetches this scanner from a public site when it starts, and packages when it wants them.
+            "security": {"tirith_enabled": False, "allow_lazy_installs": False},
             "fallback_providers": [dict(entry) for entry in self.fallback],
             "plugins": {
                 "enabled": [*names, *self.enabled],

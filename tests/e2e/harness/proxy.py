@@ -14,7 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 LOOPBACK = "127.0.0.1"
-BETWEEN_TWO = frozenset({"connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "transfer-encoding"})
+BETWEEN_TWO = frozenset(
+    {"connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "transfer-encoding"}
+)
 """Headers that belong to one connection (RFC 9110, 7.6.1)."""
 
 
@@ -84,7 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         connection = http.client.HTTPConnection(address)
         try:
-            connection.putrequest(self.command, url._replace(scheme="", netloc="").geturl(), skip_host=True, skip_accept_encoding=True)
+            connection.putrequest(
+                self.command, url._replace(scheme="", netloc="").geturl(), skip_host=True, skip_accept_encoding=True
+            )
             for name, value in self.headers.items():
                 if name.lower() not in BETWEEN_TWO:
                     connection.putheader(name, value)

@@ -99,7 +99,9 @@ class Account:
         """Replace the text of a message, as clients write it: the edit's own event id."""
         new = {"msgtype": "m.text", "body": text}
         relation = {"rel_type": "m.replace", "event_id": event_id}
-        return self._send(room_id, {"msgtype": "m.text", "body": f"* {text}", "m.new_content": new, "m.relates_to": relation})
+        return self._send(
+            room_id, {"msgtype": "m.text", "body": f"* {text}", "m.new_content": new, "m.relates_to": relation}
+        )
 
     def reply(self, room_id: str, to: MatrixEvent, text: str) -> str:
         """Answer somebody's message, with the quotation that clients put before a reply: the reply's own event id."""
@@ -241,7 +243,9 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], log: Path, seconds:
             else:
                 return base_url
         time.sleep(POLL_SECONDS)
-    message = f"Synapse did not answer within {seconds} s (status {process.poll()}):\n{log.read_text('utf-8', 'replace')}"
+    message = (
+        f"Synapse did not answer within {seconds} s (status {process.poll()}):\n{log.read_text('utf-8', 'replace')}"
+    )
     raise SynapseError(message)
 
 

@@ -13,7 +13,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from . import replies
+from .other_apis import converse, converse_events, message, message_events
 from .replies import Reply
+
+FORMATS = {
+    "/v1/chat/completions": (replies.chat_completion, replies.chat_completion_chunks),
+    "/v1/responses": (replies.response, replies.response_events),
+    "/v1/messages": (message, message_events),
+    "/converse": (converse, converse_events),
+    "/converse-stream": (converse, converse_events),
+}
+"""By the end of the path: how an answer is written whole, and in pieces."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,7 @@ class RecordedCall:
 
     @property
     def streamed(self) -> bool:
-        return bool(self.json.get("stream"))
+        return bool(self.json.get("stream")) or self.path.endswith("/converse-stream")
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -167,18 +177,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.path == "/v1/chat/completions":
-            whole, streamed = replies.chat_completion, replies.chat_completion_chunks
-        elif self.path == "/v1/responses":
-            whole, streamed = replies.response, replies.response_events
-        else:
+        path = self.path.partition("?")[0]
+        formats = next((formats for end, formats in FORMATS.items() if path.endswith(end)), None)
+        if formats is None:
             self._send_json(404, replies.error_body(Reply(f"no such endpoint: {self.path}")), {})
             return
+        whole, streamed = formats
         call, reply = self.server.upstream.answer(self.path, self.headers.items(), body)
         if reply.failed:
             self._send_json(reply.status, replies.error_body(reply), reply.headers)
         elif call.streamed:
-            self._send_events(streamed(reply, call.number, reply.model or call.model), reply.headers)
+            kind = "application/vnd.amazon.eventstream" if streamed is converse_events else "text/event-stream"
+            self._send_events(streamed(reply, call.number, reply.model or call.model), kind, reply.headers)
         else:
             self._send_json(reply.status, whole(reply, call.number, reply.model or call.model), reply.headers)
 
@@ -187,8 +197,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_head(status, {"Content-Type": "application/json", "Content-Length": str(len(encoded)), **headers})
         self.wfile.write(encoded)
 
-    def _send_events(self, events: Iterable[bytes], headers: Any) -> None:
-        self._send_head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked", **headers})
+    def _send_events(self, events: Iterable[bytes], kind: str, headers: Any) -> None:
+        self._send_head(200, {"Content-Type": kind, "Transfer-Encoding": "chunked", **headers})
         for event in events:
             self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
         self.wfile.write(b"0\r\n\r\n")

@@ -1,0 +1,7 @@
+"""``python -m hermes_hints.cli``: as ``hermes-hints``."""
+
+from __future__ import annotations
+
+from .commands import main
+
+raise SystemExit(main())

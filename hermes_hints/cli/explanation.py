@@ -1,0 +1,240 @@
+"""Where each field of a request comes from and what becomes of it, read off the pipeline itself.
+
+The request is stamped twice by the very pipeline that stamps real ones: once as if the endpoint had the privacy ``raw``,
+once as it is. What differs is what privacy did; what a carrier could have held but does not is what there was no room for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import carriers
+from ..context import current
+from ..identity import Identity
+from ..ladder import Rung
+from ..pipeline import Carriers, Outgoing, Pipeline, Stamp
+from ..plugins import Registry
+from ..policy import Decision
+from ..receive import read
+from ..wire import BODY_KEY, MAX_HEADERS_BYTES
+
+__all__ = ["Explanation", "Given", "Overheard", "Row", "explained"]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the operator said of the request, and how."""
+
+    identity: Identity
+    facts: Mapping[str, Any]
+    """Fields of `Call`."""
+    flags: Mapping[str, str]
+    """The argument that each identity field came by."""
+    own: Identity
+    """What this environment says by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One field of the record, or one entry of ``ext``."""
+
+    field: str
+    source: str
+    value: str | None
+    """As the endpoint sees it; ``None`` where it does not."""
+    pseudonym: bool
+    carried: Mapping[str, str]
+    """By carrier (``body``, ``metadata``, ``headers``), the name under which it goes."""
+    dropped: Mapping[str, str]
+    """By carrier, or ``everywhere``, why it does not."""
+    overridden: Mapping[str, str]
+    """What other sources said, by source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One request to one endpoint."""
+
+    url: str
+    profile: str
+    privacy: str
+    reason: str
+    rung: str
+    nothing: str | None
+    """Why nothing at all is sent; ``None`` where something is."""
+    notes: Sequence[str]
+    """What else is to be known: of whole carriers, of plugins that failed, of what would change it."""
+    fields: Sequence[Row]
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+class Overheard(Registry):
+    """The hint plugins of another registry, asked once; what each of them contributed is kept.
+
+    Observers are not called, because nothing is sent.
+    """
+
+    def __init__(self, plugins: Registry) -> None:
+        super().__init__()
+        self._plugins = plugins
+        self.said: list[tuple[str, dict[str, Any]]] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether any plugin wants to be called."""
+        return self._plugins.busy
+
+    def contributions(self, call: object, identity: object) -> list[tuple[str, dict[str, Any]]]:
+        """What the plugins contributed when they were asked first."""
+        if self.said is None:
+            self.said = self._plugins.contributions(call, identity)
+        return self.said
+
+
+def explained(
+    pipeline: Pipeline, plugins: Overheard, decision: Decision, outgoing: Outgoing, given: Given
+) -> Explanation:
+    """Stamp ``outgoing`` for ``decision`` and tell of each field where it comes from and where it goes.
+
+    ``plugins`` are those that ``pipeline`` was made with.
+    """
+    rung = pipeline.ladder.rung(decision.endpoint.origin, outgoing.get("model"))
+    open_to_all = decision._replace(privacy="raw")
+    whole = pipeline.stamp(outgoing, open_to_all, given.identity, given.facts)
+    stamp = pipeline.stamp(outgoing, decision, given.identity, given.facts)
+    carried = Carriers({}, {}) if stamp is None else stamp.carriers
+    endpoint = decision.endpoint
+    return Explanation(
+        endpoint.origin + endpoint.path,
+        decision.profile.name,
+        decision.privacy,
+        decision.reason,
+        rung.name.lower(),
+        None if stamp is not None else _why_nothing(decision, rung, whole),
+        [] if stamp is None else _notes(stamp),
+        [] if whole is None else _rows(whole, stamp, _sources(outgoing, given, plugins.said or [])),
+        carried.headers,
+        carried.body,
+    )
+
+
+def _why_nothing(decision: Decision, rung: Rung, whole: Stamp | None) -> str:
+    if decision.profile.silent:
+        return f"its profile is {decision.profile.name} ({decision.reason})"
+    if rung is Rung.BARE:
+        return "it refused hints for this model a short while ago"
+    if whole is not None:
+        return f"privacy {decision.privacy} leaves nothing that the profile {decision.profile.name} carries"
+    return f"there is nothing that the profile {decision.profile.name} carries"
+
+
+def _notes(stamp: Stamp) -> list[str]:
+    notes: list[str] = []
+    profile, outgoing = stamp.decision.profile, stamp.outgoing
+    if stamp.rung is Rung.HEADERS:
+        notes.append("body: it refused hints in the body for this model a short while ago, so it gets headers only")
+    elif not outgoing.body_allowed:
+        notes.append(f"body: {outgoing.api} takes no further fields, so it gets headers only")
+    elif profile.metadata == "stored" and "metadata" not in stamp.carriers.body:
+        notes.append("metadata: this endpoint takes it with requests that it stores, and this one is not stored")
+    return notes
+
+
+_Source = tuple[str, Mapping[str, Any]]
+_REQUEST = "the request itself"
+
+
+def _sources(outgoing: Outgoing, given: Given, said: Sequence[tuple[str, dict[str, Any]]]) -> list[_Source]:
+    """Who said what, the strongest first: the order of docs/wire.md, which `Pipeline` keeps."""
+    own = read(outgoing.header_items(), {**(outgoing.body or {}), **(outgoing.extra or {})}).fields()
+    identity = given.identity.fields()
+    derived = {"conversation_id"} & identity.keys() - given.flags.keys()
+    return [
+        (_REQUEST, _flat(own)),
+        *((flag, {field: identity[field]}) for field, flag in given.flags.items()),
+        *(("session_id", {field: identity[field]}) for field in derived),
+        *(
+            ("--purpose" if field == "purpose" else "made for it", {field: value})
+            for field, value in given.facts.items()
+        ),
+        ("this environment", given.own.fields()),
+        ("--hint", _flat(current().hints)),
+        *((f"plugin {name}", _flat(hints)) for name, hints in reversed(said)),
+    ]
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with each entry of ``ext`` under a name of its own."""
+    rest = {field: value for field, value in record.items() if field != "ext"}
+    return rest | {f"ext.{name}": value for name, value in record.get("ext", {}).items()}
+
+
+def _rows(whole: Stamp, stamp: Stamp | None, sources: Sequence[_Source]) -> list[Row]:
+    before = _flat(whole.record)
+    after = {} if stamp is None else _flat(stamp.record)
+    lost = {field: None for _, said in sources for field in said if field not in before}
+    rows: list[Row] = []
+    for field, value in {**before, **lost}.items():
+        saying = [(source, said[field]) for source, said in sources if field in said]
+        if value is None:
+            why = {"everywhere": _why_lost(field)}
+            rows.append(Row(field, saying[0][0], None, pseudonym=False, carried={}, dropped=why, overridden={}))
+            continue
+        adding_up = saying if field == "labels" and saying[:1] != [(_REQUEST, value)] else saying[:1]
+        source = ", ".join(source for source, _ in adding_up) or "the ambient scope"
+        weaker = saying[len(adding_up) :]
+        others = {name: carriers.text_of(said) for name, said in weaker if said != value}
+        if stamp is None or field not in after:
+            why = {"everywhere": "nothing is sent" if stamp is None else f"privacy {stamp.decision.privacy} drops it"}
+            rows.append(Row(field, source, None, pseudonym=False, carried={}, dropped=why, overridden=others))
+            continue
+        carried, dropped = _fate(field, after[field], stamp)
+        shown = carriers.text_of(after[field])
+        rows.append(Row(field, source, shown, after[field] != value, carried, dropped, others))
+    return rows
+
+
+def _why_lost(field: str) -> str:
+    if field in Identity.model_fields:
+        return "a stronger source names somebody or something else, which this does not belong to"
+    return "a stronger source says all that there is room for, or the request itself has labels or ext of its own"
+
+
+def _fate(field: str, value: object, stamp: Stamp) -> tuple[dict[str, str], dict[str, str]]:
+    """By carrier: under which name the field goes, and why it does not."""
+    carried: dict[str, str] = {}
+    dropped: dict[str, str] = {}
+    profile, body, lines = stamp.decision.profile, stamp.carriers.body, stamp.carriers.headers
+    native = [name for name, told in profile.native_body.items() if told.field == field and name in body]
+    native += ["user"] if field == "user_id" and "user" in body and "user" not in native else []
+    names = [*([f"{BODY_KEY}.{field}"] if BODY_KEY in body else []), *native]
+    if names:
+        carried["body"] = ", ".join(names)
+    alone: dict[str, Any] = {"ext": {field.removeprefix("ext."): value}} if field.startswith("ext.") else {field: value}
+    pair = next(iter(carriers.metadata(alone, ())), None)
+    taken = {str(name).lower() for name, _ in stamp.outgoing.header_items()}
+    if "metadata" in body:
+        if pair is None:
+            dropped["metadata"] = "longer than 512 characters, or without a key"
+        elif pair in (stamp.outgoing.get("metadata") or {}):
+            dropped["metadata"] = "the caller's own pair stays"
+        elif pair in body["metadata"]:
+            carried["metadata"] = pair
+        else:
+            dropped["metadata"] = f"no room: {carriers.MAX_PAIRS} pairs at most"
+    own_name = {native: name for name, native in ((name, told.field) for name, told in profile.native_headers.items())}
+    line = next(iter(carriers.headers(alone, ())), None) if profile.headers else None
+    for name in (line, own_name.get(field)):
+        if name is not None and name in lines:
+            carried["headers"] = ", ".join(filter(None, (carried.get("headers"), name)))
+        elif name is not None:
+            own = name.lower() in taken
+            dropped["headers"] = (
+                "the caller's own header stays" if own else f"no room: {MAX_HEADERS_BYTES} bytes at most"
+            )
+    if profile.headers and line is None:
+        dropped.setdefault("headers", "has no header")
+    return carried, dropped

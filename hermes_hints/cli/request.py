@@ -1,0 +1,107 @@
+"""The request that ``explain`` makes up from its arguments."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from ..context import Scope, hint
+from ..errors import ConfigError
+from ..families import FAMILIES
+from ..identity import Identity
+from ..pipeline import Outgoing
+from .commands import PROFILE_FLAGS
+from .explanation import Given
+
+__all__ = ["given_of", "hints_of", "outgoing_of"]
+
+
+def given_of(args: argparse.Namespace, own: Identity) -> Given:
+    """Who is asking and what for, as the arguments say; ``own`` is what this environment says by itself."""
+    fields = {field: getattr(args, f"hints_identity_{field}") for field in Identity.model_fields}
+    said = {field: value for field, value in fields.items() if value}
+    flags = {field: PROFILE_FLAGS.get(field, "--" + field.replace("_", "-")) for field in said}
+    facts = {"request_id": secrets.token_hex(16)} | ({"purpose": args.hints_purpose} if args.hints_purpose else {})
+    return Given(Identity(**said), facts, flags, own)
+
+
+def outgoing_of(args: argparse.Namespace, model: str | None) -> Outgoing:
+    """The request as its caller would make it.
+
+    Raises:
+        ConfigError: the file of ``--request`` holds no JSON object, or a ``--header`` is none.
+    """
+    family = next(family for family in FAMILIES.values() if family.api == args.hints_api)
+    message = args.hints_message or ""
+    bodies: dict[str, dict[str, Any]] = {
+        "chat.completions": {"messages": [{"role": "user", "content": message}]},
+        "messages": {"messages": [{"role": "user", "content": message}]},
+        "responses": {"input": message},
+        "embeddings": {"input": message},
+    }
+    body = {"model": args.hints_model or model or "model", **bodies.get(family.api, {"prompt": message})}
+    if args.hints_stream:
+        body["stream"] = True
+    if args.hints_request is not None:
+        body.update(_request(args.hints_request))
+    headers = dict(_pair("--header", text) for text in args.hints_headers)
+    return Outgoing(family.api, body, None, headers, family.body)
+
+
+def _request(name: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(sys.stdin.read() if name == "-" else Path(name).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"--request: {name} holds no JSON that can be read ({error})"
+        raise ConfigError(msg) from error
+    if not isinstance(found, dict):
+        msg = f"--request: {name} must hold the JSON object of a request's body, not {type(found).__name__}"
+        raise ConfigError(msg)
+    return cast("Mapping[str, Any]", found)
+
+
+def hints_of(pairs: Sequence[str]) -> Scope:
+    """The scope that ``--hint`` stands for.
+
+    Raises:
+        ConfigError: a hint that does not exist, or a value that it cannot have.
+    """
+    fields: dict[str, Any] = {}
+    ext: dict[str, Any] = {}
+    for text in pairs:
+        key, value = _pair("--hint", text)
+        if "." in key:
+            ext[key] = _scalar(value)
+        else:
+            fields[key] = value
+    try:
+        return hint(**fields, **({"ext": ext} if ext else {}))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        msg = f"--hint{' ' + place if place else ''}: {first['msg'].removeprefix('Value error, ')}"
+        raise ConfigError(msg) from None
+
+
+def _scalar(text: str) -> object:
+    """A number or truth value where the text is one in JSON, else the text."""
+    try:
+        found: object = json.loads(text)
+    except ValueError:
+        return text
+    return found if isinstance(found, bool | int | float) else text
+
+
+def _pair(flag: str, text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        msg = f"{flag}: {text!r} is not of the form KEY=VALUE"
+        raise ConfigError(msg)
+    return key, value
