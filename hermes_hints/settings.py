@@ -50,6 +50,11 @@ class EndpointRule(_Section):
         parse_match(text)
         return text
 
+    @field_validator("profile", mode="before")
+    @classmethod
+    def _unquoted_off(cls, name: object) -> object:
+        return "off" if name is False else name  # YAML reads an unquoted off as false
+
     @field_validator("profile")
     @classmethod
     def _profile(cls, name: str) -> str:

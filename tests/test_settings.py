@@ -181,3 +181,9 @@ def test_where_state_is_kept(monkeypatch, environment, directory):
         monkeypatch.setenv(name, value)
     assert state_directory() == Path(directory)
     assert Settings().key_file() == Path(directory) / "pseudonym.key"
+
+
+def test_an_unquoted_off_in_yaml_is_the_profile_off():
+    settings = Settings.load({"endpoints": [{"match": "llm.example.org", "profile": False}]})
+
+    assert settings.endpoints[0].profile == "off"
