@@ -110,6 +110,59 @@ hints = st.fixed_dictionaries({}, optional=hint_fields).map(lambda given: Hints(
 calls = st.fixed_dictionaries({}, optional=call_fields).map(lambda given: Call(**given))
 
 
+pieces = st.sampled_from(
+    [
+        *(
+            "localhost",
+            "127.0.0.1",
+            "10.0.0.1",
+            "[::1]",
+            "::1",
+            "gpu",
+            "evil.com",
+            "8.8.8.8",
+            ".local",
+            ".internal",
+            "user",
+            "0x7f",
+            "1",
+        ),
+        *(
+            "@",
+            ":",
+            "/",
+            "\\",
+            "?",
+            "#",
+            "%",
+            "%2e",
+            "%00",
+            ".",
+            "[",
+            "]",
+            "-",
+            "80",
+            "//",
+            " ",
+            "\t",
+            "\n",
+            "\x00",
+            "é",
+            "\u3002",
+            "\uff0f",
+            "\u212a",
+        ),
+    ]
+)
+hostile_urls = st.builds(
+    lambda scheme, parts, text: scheme + "".join(parts) + text,
+    st.sampled_from(["http://", "https://", "HTTP://", "http:", "//", ""]),
+    st.lists(pieces, max_size=7),
+    st.one_of(st.just(""), st.text(max_size=4)),
+)
+"""URLs of parts that mean different things to different parsers."""
+
+
 def record_of(identity: Identity, wishes: Hints, call: Call) -> dict:
     """The sender's record, flat, as it goes to the carriers."""
     about = {key: value for key, value in call.fields().items() if key in CALL_FIELDS}
