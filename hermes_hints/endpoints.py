@@ -142,6 +142,9 @@ def parse_match(text: str, *, key: str = "match") -> Match:
             raise ConfigError(msg) from None
         return Match(text, None, "", None, "", network)
     bare = "://" not in wanted
+    if "@" in wanted.partition("://")[2 * (not bare)].partition("/")[0]:
+        msg = f"{key}: holds credentials; name the endpoint without them"
+        raise ConfigError(msg)
     try:
         parts = urlsplit(
             f"//[{wanted}]" if _address(wanted) is not None and ":" in wanted else f"//{wanted}" if bare else wanted
@@ -154,7 +157,7 @@ def parse_match(text: str, *, key: str = "match") -> Match:
         raise ConfigError(msg) from None
     name = host.removeprefix("*.")
     good = host == "*" or _address(host) is not None or _NAME.fullmatch(name) is not None
-    if not good or "@" in parts.netloc or (not bare and parts.scheme not in _DEFAULT_PORTS):
+    if not good or (not bare and parts.scheme not in _DEFAULT_PORTS):
         msg = f"{key}: {text!r} names no endpoint; write a host, host:port, a URL without credentials or a network such as 10.1.0.0/16"
         raise ConfigError(msg)
     address = _address(host)

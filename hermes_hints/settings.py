@@ -155,8 +155,8 @@ def _sentence(error: ValidationError, where: str) -> str:
     place = ".".join((where, *(str(part) for part in first["loc"])))
     reason = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
     shown = first.get("input")
-    # The whole of the settings, or a plugin's own, may hold a secret.
-    told = bool(first["loc"]) and first["loc"][0] not in ("pseudonym_key", "plugins")
+    # The whole of the settings, a plugin's own, or an endpoint with credentials may hold a secret.
+    told = bool(first["loc"]) and first["loc"][0] not in ("pseudonym_key", "plugins") and "@" not in str(shown)
     tellable = told and isinstance(shown, str | int | float | bool | None)
     value = f" (it is {shown!r:.80})" if tellable else ""
     more = error.error_count() - 1

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import hostile_urls, wild_text
 
-from hermes_hints import ConfigError
+from hermes_hints import ConfigError, Settings
 from hermes_hints.endpoints import parse_endpoint, parse_match
 from hermes_hints.families import family_of
 
@@ -101,12 +101,9 @@ def test_what_an_operators_match_covers(text):
             "fd00::/200",
         ),
         *(
-            "user@llm.example.org",
-            "https://user:word@llm.example.org",
             "b\u00fccher.example",
             "localhost%.evil.com",
             "[::1]x",
-            "@",
         ),
     ],
 )
@@ -115,6 +112,14 @@ def test_a_match_that_names_no_endpoint_is_refused_with_the_remedy(wrong):
         parse_match(wrong, key="endpoints.0.match")
     assert str(refused.value).startswith(f"endpoints.0.match: {wrong!r} ")
     assert "write a host, host:port, a URL" in str(refused.value)
+
+
+@pytest.mark.parametrize("wrong", ["user@llm.example.org", "https://user:word@llm.example.org/v1", "@"])
+def test_credentials_in_a_match_are_refused_and_not_repeated(wrong):
+    for refused in (lambda: parse_match(wrong), lambda: Settings.load({"endpoints": [{"match": wrong}]})):
+        with pytest.raises(ConfigError, match="holds credentials") as error:
+            refused()
+        assert "word" not in str(error.value)
 
 
 @given(st.one_of(wild_text, hostile_urls))

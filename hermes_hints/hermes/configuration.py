@@ -15,7 +15,7 @@ from ..hints import normal_hints
 from ..plugins import Admit
 from ..settings import Settings
 
-__all__ = ["PLACE", "PLUGIN", "HermesSettings", "admission", "load_settings", "section"]
+__all__ = ["PLACE", "PLUGIN", "HermesSettings", "admission", "home", "load_settings", "section"]
 
 PLUGIN = "hermes-hints"
 PLACE = f"plugins.entries.{PLUGIN}.settings"
@@ -48,6 +48,12 @@ def _short_form(name: str, hints: Mapping[str, Any]) -> Mapping[str, Any]:
     return kept
 
 
+def home() -> Path:
+    """``$HERMES_HOME``, or where the host keeps its own without."""
+    named = os.environ.get("HERMES_HOME")
+    return Path(named) if named else Path.home() / ".hermes"
+
+
 def load_settings(configuration: Mapping[str, Any]) -> HermesSettings:
     """The settings at ``plugins.entries.hermes-hints.settings`` of config.yaml; defaults where there are none.
 
@@ -57,8 +63,7 @@ def load_settings(configuration: Mapping[str, Any]) -> HermesSettings:
         ConfigError: a key or value is wrong; the message names it, where it stands, and the remedy.
     """
     given = dict(section(configuration, PLACE))
-    home = os.environ.get("HERMES_HOME")
-    given.setdefault("hints_directory", (Path(home) if home else Path.home() / ".hermes") / "hints")
+    given.setdefault("hints_directory", home() / "hints")
     return HermesSettings.load(given, where=PLACE)
 
 

@@ -6,13 +6,15 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
 from typing import Any
 
 from ..notices import logger
 from ..openai import install_pipeline, uninstall
 from ..pipeline import Pipeline
 from ..plugins import registry
-from .configuration import PLUGIN, admission, load_settings
+from .anthropic import stand_at_anthropic
+from .configuration import PLUGIN, admission, home, load_settings
 from .host import Host, find_host
 from .levers import Levers
 from .middleware import Middleware
@@ -26,7 +28,8 @@ _ISOLATED = (
     "hermes-hints: plugins.isolation: host keeps plugins away from the requests themselves: main turns and subagents carry "
     "headers, without chats; titles, summaries, compression and the like carry nothing"
 )
-_SETTLED_SECONDS = 5.0
+_SETTLED_SECONDS = 1.0
+_GROUP = "hermes_agent.plugins"
 
 _turns = Turns()
 """What this process has seen of its turns; it outlives a registration."""
@@ -39,6 +42,7 @@ def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, whic
         ConfigError: a setting is wrong; the host logs the message, lists the plugin with it and goes on without hints.
     """
     _add_command_line(ctx)
+    _say_where(ctx)
     host = find_host()
     configuration: Mapping[str, Any] = {} if host.configuration is None else host.configuration()
     settings = load_settings(configuration)
@@ -76,6 +80,16 @@ def _add_command_line(ctx: Any) -> None:  # noqa: ANN401 - likewise
         run_in_host(args)
 
     ctx.register_cli_command("hints", "what hermes-hints sends, to whom and why", add_arguments, run)
+
+
+def _say_where(ctx: Any) -> None:  # noqa: ANN401 - likewise
+    """Tell an operator who has the plugin twice which of them is used: the host takes one, by its name."""
+    folder = home() / "plugins" / PLUGIN
+    if not (folder / "plugin.yaml").is_file() or not entry_points(group=_GROUP, name=PLUGIN):
+        return
+    source = getattr(getattr(ctx, "manifest", None), "source", "")
+    used = "package" if source == "entrypoint" else "folder"
+    logger.info("hermes-hints: found as a package and as the folder %s; the host registers the %s alone", folder, used)
 
 
 def _enabled(ctx: Any, host: Host) -> Callable[[], bool] | None:  # noqa: ANN401 - likewise
@@ -122,7 +136,11 @@ def _hooks(sessions: Sessions, levers: Levers) -> tuple[tuple[str, Callable[...,
     ) -> None:
         sessions.turn_started(turn_id, session_id, sender_id, user_message)
 
+    def pre_auxiliary_call(**_: Any) -> None:
+        stand_at_anthropic()  # the host has its client by now, and so has imported the SDK
+
     return (
+        ("pre_auxiliary_call", pre_auxiliary_call),
         ("subagent_start", subagent_start),
         ("subagent_start", levers.subagent_started),
         ("pre_llm_call", pre_llm_call),

@@ -161,8 +161,11 @@ class Sessions:
         root = self._root() or session_id
         sender = sender or self._turns.sender(turn_id or "")
         before = _turn.get()
+        borrowed = self._turns.borrowed(context, turn_id)
         if sender:
             who = context if sender == context.get("user_id") else {**without_who(context), "user_id": sender}
+            if borrowed:
+                who = {name: value for name, value in who.items() if name != "message_id"}
         elif (
             before is not None
             and before.context == context
@@ -173,7 +176,7 @@ class Sessions:
             said = before.identity.fields()
             who = {**without_who(context), **{name: said[name] for name in WHO if name in said}}
             root = before.identity.conversation_id
-        elif self._turns.borrowed(context, turn_id):
+        elif borrowed:
             who = without_who(context)
         return self._identity(who, root, session_id, platform)
 

@@ -26,7 +26,7 @@ class Reply:
     """One scripted answer: a text, or tool calls, or (with ``status`` of 400 and more) an error.
 
     ``model`` is what the answer names as the model that served it; by default the one that was asked for.
-    ``headers`` are added to the response.
+    ``headers`` are added to the response. ``prompt_tokens`` is what a chat completion says that the question took.
     """
 
     text: str = ""
@@ -34,6 +34,7 @@ class Reply:
     model: str | None = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    prompt_tokens: int = 10
 
     @property
     def failed(self) -> bool:
@@ -51,7 +52,7 @@ def chat_completion(reply: Reply, number: int, model: str) -> dict[str, object]:
     if reply.tool_calls:
         message["tool_calls"] = _chat_tool_calls(reply, number)
     choice = {"index": 0, "message": message, "finish_reason": _finish_reason(reply)}
-    return {**_chat_head(number, model, "chat.completion"), "choices": [choice], "usage": _CHAT_USAGE}
+    return {**_chat_head(number, model, "chat.completion"), "choices": [choice], "usage": _chat_usage(reply)}
 
 
 def chat_completion_chunks(reply: Reply, number: int, model: str) -> Iterator[bytes]:
@@ -67,7 +68,7 @@ def chat_completion_chunks(reply: Reply, number: int, model: str) -> Iterator[by
     for index, call in enumerate(_chat_tool_calls(reply, number)):
         yield chunk({"tool_calls": [{"index": index, **call}]})
     yield chunk({}, _finish_reason(reply))
-    yield _event({**head, "choices": [], "usage": _CHAT_USAGE})
+    yield _event({**head, "choices": [], "usage": _chat_usage(reply)})
     yield b"data: [DONE]\n\n"
 
 
@@ -111,7 +112,6 @@ def response_events(reply: Reply, number: int, model: str) -> Iterator[bytes]:
     yield event("response.completed", response=response(reply, number, model))
 
 
-_CHAT_USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 _RESPONSE_USAGE = {
     "input_tokens": 10,
     "input_tokens_details": {"cached_tokens": 0},
@@ -119,6 +119,11 @@ _RESPONSE_USAGE = {
     "output_tokens_details": {"reasoning_tokens": 0},
     "total_tokens": 15,
 }
+
+
+def _chat_usage(reply: Reply) -> dict[str, int]:
+    asked = reply.prompt_tokens
+    return {"prompt_tokens": asked, "completion_tokens": 5, "total_tokens": asked + 5}
 
 
 def _chat_head(number: int, model: str, kind: str) -> dict[str, object]:

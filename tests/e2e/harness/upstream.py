@@ -72,10 +72,10 @@ class RecordedCall:
     def tool_results(self) -> int:
         """How many tool results stand after the last user message: 0 on the first call of a turn."""
         count = 0
-        for message in self.messages:
-            if message.get("role") == "user":
+        for said in self.messages:
+            if said.get("role") == "user":
                 count = 0
-            elif message.get("role") == "tool" or message.get("type") == "function_call_output":
+            elif said.get("role") == "tool" or said.get("type") == "function_call_output":
                 count += 1
         return count
 
@@ -169,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        if self.path.rstrip("/") == "/v1/models":
+        if self.path.rstrip("/").endswith("/v1/models"):
             models = [{"id": "scripted-model", "object": "model", "created": 0, "owned_by": "test"}]
             self._send_json(200, {"object": "list", "data": models}, {})
         else:
