@@ -107,7 +107,8 @@ def _install(built: Environment, project: Path, extras: Sequence[str], progress:
         target = f"{project}[{','.join(extras)}]" if extras else str(project)
         constraints = str(built.directory / "constraints.txt")
         _pip(built, progress, "install", "--upgrade", "--upgrade-strategy", "only-if-needed", "-c", constraints, target)
-        _pip(built, progress, "install", "--no-deps", "--force-reinstall", str(project))
+        if project.is_file():  # pip takes a wheel of a version that is installed already for the same one
+            _pip(built, progress, "install", "--no-deps", "--force-reinstall", str(project))
     _write(record, wanted)
 
 
