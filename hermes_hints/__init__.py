@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import receive
     from .call import Call
+    from .carriers import Carriers
     from .context import Scope, calling, hint, identify
     from .errors import ConfigError
     from .hints import Hints
     from .hookspecs import hookimpl, hookspec
     from .identity import Identity
     from .openai import install, uninstall, unwrap, wrap
-    from .pipeline import Carriers
     from .plugins import LoadedPlugin, loaded_plugins, register, unregister
     from .record import Record
     from .settings import Settings
@@ -52,13 +52,13 @@ __all__ = [
 # Each name is imported when it is first asked for, so that a program pays for what it uses.
 _HOMES = {
     "call": ("Call",),
+    "carriers": ("Carriers",),
     "context": ("Scope", "calling", "hint", "identify"),
     "errors": ("ConfigError",),
     "hints": ("Hints",),
     "hookspecs": ("hookimpl", "hookspec"),
     "identity": ("Identity",),
     "openai": ("install", "uninstall", "unwrap", "wrap"),
-    "pipeline": ("Carriers",),
     "plugins": ("LoadedPlugin", "loaded_plugins", "register", "unregister"),
     "receive": ("receive",),
     "record": ("Record",),

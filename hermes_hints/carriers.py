@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from .values import MAX_CHARS
@@ -24,6 +24,7 @@ from .wire import (
 
 __all__ = [
     "MAX_PAIRS",
+    "Carriers",
     "body_object",
     "decode",
     "digest",
@@ -43,6 +44,14 @@ _NOT_CONVERSE = re.compile(r"[^a-zA-Z0-9\s:_@$#=/+,.-]", re.ASCII)
 """What keys and values of Bedrock's ``requestMetadata`` may not hold (botocore's model of ``bedrock-runtime``)."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,256}")
+
+
+class Carriers(NamedTuple):
+    """What hermes-hints adds to one request."""
+
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+    """Top-level fields of the body: ``hermes``, ``metadata`` (with the caller's own pairs) and native ones."""
 
 
 def body_object(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import pluggy
 
 if TYPE_CHECKING:
     from .call import Call
+    from .carriers import Carriers
     from .hints import Hints
     from .identity import Identity
-    from .pipeline import Carriers
     from .record import Record
 
 __all__ = ["PROJECT", "configure", "contribute_hints", "hookimpl", "hookspec", "request_stamped"]

@@ -94,10 +94,13 @@ class Ladder:
             ],
         )
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether anything at all had to step down; mostly nothing has, and then no request needs to be looked up."""
+        return bool(self._rungs)
+
     def rung(self, origin: str, model: Any) -> Rung:  # noqa: ANN401 - whatever the caller passed as its model
         """The rung to start on."""
-        if not self._rungs:
-            return Rung.FULL
         try:
             rung, until = self._rungs[origin, model]
         except (KeyError, TypeError):

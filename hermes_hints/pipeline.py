@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from . import carriers
 from .call import CALL_FIELDS, Call
+from .carriers import Carriers
 from .context import current
 from .endpoints import Endpoint, parse_endpoint
 from .families import CONVERSE
@@ -25,7 +26,7 @@ from .record import Record
 from .settings import Settings
 from .wire import BODY_KEY, METADATA_PREFIX
 
-__all__ = ["Carriers", "Outgoing", "Pipeline", "Stamp", "Testimony", "Witness"]
+__all__ = ["Outgoing", "Pipeline", "Stamp", "Testimony", "Witness"]
 
 Testimony = tuple[Identity, Mapping[str, Any]]
 """Who a call is for, and fields of `Call` and of `Hints`."""
@@ -78,14 +79,6 @@ class Outgoing(NamedTuple):
     def header_items(self) -> list[tuple[str, Any]]:
         """The caller's headers, those of this request before those of its client."""
         return [item for lines in (self.headers, self.client_headers) if lines for item in lines.items()]
-
-
-class Carriers(NamedTuple):
-    """What hermes-hints adds to one request."""
-
-    headers: Mapping[str, str]
-    body: Mapping[str, Any]
-    """Top-level fields of the body: ``hermes``, ``metadata`` (with the caller's own pairs) and native ones."""
 
 
 class Stamp(NamedTuple):
@@ -190,7 +183,7 @@ class Pipeline:
         self, outgoing: Outgoing, decision: Decision, identity: Identity | None, facts: Mapping[str, Any]
     ) -> Stamp | None:
         model = outgoing.get("model")
-        rung = self.ladder.rung(decision.endpoint.origin, model)
+        rung = self.ladder.rung(decision.endpoint.origin, model) if self.ladder.holds_any else Rung.FULL
         if rung is Rung.BARE:
             return None
         told = self._told(identity, facts)

@@ -116,8 +116,8 @@ def _outgoing(client: Any, options: Any, family: Family) -> Outgoing:
         api=family.api,
         body=body,
         extra=options.extra_json,
-        headers=_mapping(options.headers),
-        client_headers=_mapping(getattr(client, "_custom_headers", None)),
+        headers=_mapping(options.headers or None),
+        client_headers=_mapping(getattr(client, "_custom_headers", None) or None),
         body_allowed=family.body and readable and getattr(options, "content", None) is None,
         strict=family.strict,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from ..errors import ConfigError
@@ -14,15 +14,11 @@ from ..identity import Identity
 from ..privacy import Privacy
 from .heard import heard
 from .output import own_version
+from .status import PROFILE_FLAGS, WRONG
 
-__all__ = ["PROFILE_FLAGS", "add_commands", "main", "run", "run_in_host"]
-
-OK, PROBLEMS, WRONG = 0, 1, 2
+__all__ = ["add_commands", "main", "run", "run_in_host"]
 
 _EPILOG = "exit status: 0 all is well; 1 there is something to mend; 2 the command line or the configuration is wrong"
-
-PROFILE_FLAGS: Mapping[str, str] = {"profile": "--hermes-profile"}
-"""Identity fields whose flag is not their own name: hermes itself takes ``--profile`` out of any command line."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,11 +13,11 @@ from ..pipeline import Pipeline
 from ..plugins import LoadedPlugin, registry
 from ..privacy import Keyring
 from ..settings import Settings
-from .commands import OK, PROBLEMS, WRONG
 from .endpoint_report import EndpointReport, report_endpoints
 from .output import own_version, problem_lines, say, say_json, table
 from .remedies import Problem, Remedy, remedy_for_settings
 from .rule_report import RuleReport, report_rules
+from .status import OK, PROBLEMS, WRONG
 from .surroundings import Surroundings
 
 __all__ = ["Report", "run"]

@@ -15,12 +15,12 @@ from ..plugins import registry
 from ..policy import Decision
 from ..profiles import find_profile
 from ..settings import Settings
-from .commands import OK
 from .endpoint_report import STAND_IN_KEY
 from .explanation import Explanation, Overheard, explained
 from .output import say, say_json, table
 from .remedies import named
 from .request import given_of, hints_of, outgoing_of
+from .status import OK
 from .suggestion import suggested
 from .surroundings import Surroundings
 from .targets import find_targets

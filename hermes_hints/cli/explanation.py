@@ -14,7 +14,7 @@ from .. import carriers
 from ..context import current
 from ..identity import Identity
 from ..ladder import Rung
-from ..pipeline import Carriers, Outgoing, Pipeline, Stamp
+from ..pipeline import Outgoing, Pipeline, Stamp
 from ..plugins import Registry
 from ..policy import Decision
 from ..receive import read
@@ -105,7 +105,7 @@ def explained(
     open_to_all = decision._replace(privacy="raw")
     whole = pipeline.stamp(outgoing, open_to_all, given.identity, given.facts)
     stamp = pipeline.stamp(outgoing, decision, given.identity, given.facts)
-    carried = Carriers({}, {}) if stamp is None else stamp.carriers
+    carried = carriers.Carriers({}, {}) if stamp is None else stamp.carriers
     endpoint = decision.endpoint
     return Explanation(
         endpoint.origin + endpoint.path,

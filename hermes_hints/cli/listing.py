@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from ..plugins import registry
-from .commands import OK, PROBLEMS
 from .output import say, say_json, table
+from .status import OK, PROBLEMS
 from .surroundings import Surroundings
 
 __all__ = ["run"]

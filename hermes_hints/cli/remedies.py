@@ -122,6 +122,4 @@ def _mended_name(kind: type[Settings], given: Mapping[str, Any]) -> str:
 
 
 def _nearest(value: object, known: Sequence[str], otherwise: str) -> str:
-    if value is False and "off" in known:  # what YAML makes of a bare off
-        return "off"
     return next(iter(difflib.get_close_matches(str(value), known, n=1)), otherwise)

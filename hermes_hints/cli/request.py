@@ -17,8 +17,8 @@ from ..errors import ConfigError
 from ..families import FAMILIES
 from ..identity import Identity
 from ..pipeline import Outgoing
-from .commands import PROFILE_FLAGS
 from .explanation import Given
+from .status import PROFILE_FLAGS
 
 __all__ = ["given_of", "hints_of", "outgoing_of"]
 

@@ -18,11 +18,11 @@ from ..hermes.configuration import PLACE, PLUGIN, admission, load_settings
 from ..policy import Policy
 from ..privacy import Privacy
 from ..profiles import find_profile
-from .commands import OK, PROBLEMS
 from .insertion import block, with_first_entry
 from .output import say, say_json
 from .recognition import recognise
 from .remedies import match_of, rule
+from .status import OK, PROBLEMS
 from .suggestion import misfit, suggested
 from .surroundings import Surroundings, configuration_file, parsed
 from .targets import find_targets

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
+
+from ..notices import once
 
 __all__ = ["Host", "find_host"]
 
@@ -26,6 +29,8 @@ class Host:
     """``hermes_cli.plugins.VALID_HOOKS``: registering any other is warned about by the host."""
     current_turn: Callable[[], Any] | None = None
     """``agent.relay_runtime.current_turn`` (0.22): the turn that the running code works on, with its ids."""
+    lineage: Callable[[str], str | None] | None = None
+    """The first of the sessions that context compression made of one, by ``SessionDB.get_compression_lineage``."""
     plugins: Callable[[], Any] | None = None
     """``hermes_cli.plugins.get_plugin_manager``."""
 
@@ -66,8 +71,21 @@ def find_host() -> Host:
         configuration=_callable("hermes_cli.config", "load_config"),
         hooks=frozenset(cast("set[str]", _found("hermes_cli.plugins", "VALID_HOOKS") or ())),
         current_turn=_callable("agent.relay_runtime", "current_turn"),
+        lineage=_lineage_root,
         plugins=_callable("hermes_cli.plugins", "get_plugin_manager"),
     )
+
+
+def _lineage_root(session_id: str) -> str | None:
+    """Asks the session store that the host's running turn accounts to (``agent.aux_accounting``)."""
+    accounting: Any = _found("agent.aux_accounting", "_accounting")
+    try:
+        found = None if accounting is None else accounting.get()
+        lineage: list[str] | None = found and found[0].get_compression_lineage(session_id)
+    except Exception as error:  # noqa: BLE001 - a store of another version, or one that is locked
+        once(logging.WARNING, ("lineage",), "hermes-hints: the host's session store does not answer", cause=error)
+        return None
+    return lineage[0] if lineage else None
 
 
 def _found(module: str, name: str) -> object:

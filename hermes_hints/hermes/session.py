@@ -11,6 +11,7 @@ from typing import Any
 from ..identity import NOBODY, Identity
 from ..pipeline import Testimony
 from .host import Host
+from .recent import Recent
 from .stack import Agent, Stack, stack_here
 from .turns import WHO, Turn, Turns, without_who
 
@@ -45,7 +46,7 @@ _turn: ContextVar[Turn | None] = ContextVar("hermes_hints_turn", default=None)
 class Sessions:
     """Reads identity from the host's session context, and keeps what only some threads can see for those that cannot."""
 
-    __slots__ = ("_enabled", "_host", "_looked", "_profile", "_turns")
+    __slots__ = ("_begun", "_enabled", "_host", "_looked", "_profile", "_turns")
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class Sessions:
         self._turns = Turns() if turns is None else turns
         self._enabled = enabled
         self._looked = -_LOOK_AGAIN_SECONDS
+        self._begun: Recent[str, str] = Recent()
 
     def subagent_started(self, child: str | None, parent: str | None, turn_id: str | None = None) -> None:
         """Remember for whom a subagent's session works; called where its parent's turn runs."""
@@ -81,7 +83,7 @@ class Sessions:
     def turn(self, session_id: str | None, platform: str | None, facts: Mapping[str, Any]) -> Turn:
         """The turn that a main call belongs to; remembered for the calls that it brings about."""
         context, turn_id = self.context(), facts.get("turn_id")
-        turn = Turn(self._of_turn(context, turn_id, session_id, platform), facts, context)
+        turn = Turn(self._of_turn(context, turn_id, session_id, platform), facts, context, self._root())
         _turn.set(turn)
         if turn_id:
             self._turns.put(turn_id, turn)
@@ -140,8 +142,7 @@ class Sessions:
     def _copied(self) -> Turn | None:
         """The turn that this code was started in, if it is still in that turn's conversation and session context."""
         turn = _turn.get()
-        root = self._root()
-        if turn is None or root is None or root != turn.identity.conversation_id or self.context() != turn.context:
+        if turn is None or turn.root is None or turn.root != self._root() or self.context() != turn.context:
             return None
         return turn
 
@@ -158,7 +159,7 @@ class Sessions:
             own = {"session_id": session_id, "parent_session_id": parent.session_id}
             return Identity(**{**parent.fields(), **own})
         who: Mapping[str, Any] = context
-        root = self._root() or session_id
+        conversation = self._conversation(session_id)
         sender = sender or self._turns.sender(turn_id or "")
         before = _turn.get()
         borrowed = self._turns.borrowed(context, turn_id)
@@ -175,10 +176,10 @@ class Sessions:
             # The host's own agent that looks back on a turn: it answers nobody, and works for whom the turn was.
             said = before.identity.fields()
             who = {**without_who(context), **{name: said[name] for name in WHO if name in said}}
-            root = before.identity.conversation_id
+            conversation = before.identity.conversation_id
         elif borrowed:
             who = without_who(context)
-        return self._identity(who, root, session_id, platform)
+        return self._identity(who, conversation, session_id, platform)
 
     def _of_conversation(self, session_id: str | None) -> Identity:
         """What the session context says, or what the turns of the conversation have in common; nobody where they differ."""
@@ -190,7 +191,7 @@ class Sessions:
             return common
         if common.user_id != context.get("user_id"):
             context = without_who(context)
-        return self._identity(context, root, common.session_id, None)
+        return self._identity(context, common.conversation_id, common.session_id, None)
 
     def _wanted(self) -> bool:
         if self._enabled is None or time.monotonic() < self._looked + _LOOK_AGAIN_SECONDS:
@@ -210,14 +211,27 @@ class Sessions:
     def _root(self) -> str | None:
         return self._host.conversation() if self._host.conversation is not None else None
 
+    def _conversation(self, session_id: str | None) -> str | None:
+        """The first of the sessions that compression made of one.
+
+        The host's conversation context is older where a session was begun after another one in the same chat (0.22).
+        """
+        root = self._root() or session_id
+        if session_id is None or root == session_id or self._host.lineage is None:
+            return root
+        begun = self._begun.get(session_id) or self._host.lineage(session_id)
+        if begun is not None:
+            self._begun.put(session_id, begun)
+        return begun or root
+
     def _identity(
-        self, values: Mapping[str, str], root: str | None, session_id: str | None, platform: str | None
+        self, values: Mapping[str, str], conversation: str | None, session_id: str | None, platform: str | None
     ) -> Identity:
         told = "" if platform == "subagent" else platform or ""
         return _identity(
             (
                 *values.items(),
-                ("conversation_id", root or ""),
+                ("conversation_id", conversation or ""),
                 ("session_id", session_id or ""),
                 ("platform", values.get("platform") or told),
                 ("profile", values.get("profile") or self._profile or ""),

@@ -23,11 +23,12 @@ def without_who(values: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A turn: whose, what joins its calls, and the session context that it began in."""
+    """A turn: whose, what joins its calls, and where it runs: the session context and the host's conversation context."""
 
     identity: Identity
     facts: Mapping[str, Any]
     context: Mapping[str, str]
+    root: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Turns:
         self._turns: Recent[str, Turn] = Recent()
         self._senders: Recent[str, str] = Recent()
         self._said: Recent[tuple[str, int], str | None] = Recent()
+        self._only: Recent[str, str | None] = Recent()
         self._answering: Recent[tuple[str, str], str] = Recent()
         self._parents: Recent[str, Identity] = Recent()
         self._conversations: Recent[str, _Conversation] = Recent()
@@ -61,6 +63,7 @@ class Turns:
         with self._lock:
             if sender:
                 self._senders.put(turn_id, sender)
+            self._only.put(session_id, turn_id if self._only.get(session_id, turn_id) == turn_id else None)
             if isinstance(said, str):
                 # Two turns that were asked the same in one session cannot be told apart by it.
                 key = (session_id, hash(said))
@@ -79,20 +82,24 @@ class Turns:
             if message[1]:
                 self._answering.setdefault(message, turn_id)
                 self._answering.put(message, self._answering[message])
-            if identity.conversation_id is not None:
-                known = self._conversations.get(identity.conversation_id)
+            root = turn.root or identity.session_id
+            if root is not None and identity.session_id is not None:
+                known = self._conversations.get(root)
                 users = frozenset({identity.user_id, *(known.users if known is not None else ())})
-                self._conversations.put(identity.conversation_id, _Conversation(identity, users))
-                if identity.session_id is not None:
-                    self._roots.put(identity.session_id, identity.conversation_id)
+                self._conversations.put(root, _Conversation(identity, users))
+                self._roots.put(identity.session_id, root)
 
     def get(self, turn_id: str | None) -> Turn | None:
         """The turn of that id, from its first call on."""
         return None if turn_id is None else self._turns.get(turn_id)
 
     def asked(self, session_id: str, said: str) -> Turn | None:
-        """The one turn of a session in which this was said; ``None`` where there are none or several."""
-        return self.get(self._said.get((session_id, hash(said))))
+        """The one turn of a session in which this was said, or its only turn; ``None`` where there are several.
+
+        What the host hands on as said may carry a note of its own.
+        """
+        key = (session_id, hash(said))
+        return self.get(self._said[key] if key in self._said else self._only.get(session_id))
 
     def borrowed(self, context: Mapping[str, str], turn_id: str | None) -> bool:
         """Whether a session context is that of another turn's message.

@@ -234,7 +234,6 @@ WRONG = {
     "a misspelt key": {"endpoint": []},
     "a key that is none": {"qqq": 1},
     "a profile that is none": {"endpoints": [{"match": "llm.example.org", "profile": "dispatch"}]},
-    "a bare off, which YAML reads as false": {"endpoints": [{"match": "llm.example.org", "profile": False}]},
     "a misspelt privacy": {"endpoints": [{"match": "llm.example.org", "privacy": "pseudonymus"}]},
     "a misspelt key in a rule": {"endpoints": [{"match": "llm.example.org", "profil": "headers"}]},
     "a rule without match": {"endpoints": [{"profile": "headers"}]},

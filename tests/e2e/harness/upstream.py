@@ -65,7 +65,7 @@ class RecordedCall:
     @property
     def question(self) -> str:
         """The text of the last message that a user wrote; "" when there is none."""
-        asked = [message for message in self.messages if message.get("role") == "user"]
+        asked = [message for message in self.messages if message.get("role") == "user" and not _is_result(message)]
         return _text(asked[-1].get("content")) if asked else ""
 
     @property
@@ -73,7 +73,9 @@ class RecordedCall:
         """How many tool results stand after the last user message: 0 on the first call of a turn."""
         count = 0
         for said in self.messages:
-            if said.get("role") == "user":
+            if _is_result(said):
+                count += 1
+            elif said.get("role") == "user":
                 count = 0
             elif said.get("role") == "tool" or said.get("type") == "function_call_output":
                 count += 1
@@ -211,6 +213,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's own name)
         """Nothing on stderr: the record is ``Upstream.calls``."""
+
+
+def _is_result(said: dict[str, Any]) -> bool:
+    """Whether Anthropic's API has a tool's result in what it counts as the user's message."""
+    parts = said.get("content")
+    return isinstance(parts, list) and any(isinstance(part, dict) and "tool_use_id" in part for part in parts)
 
 
 def _text(content: object) -> str:
