@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ENV := .environments
 
-.PHONY: help demo test test-openai2 lint e2e wheel clean
+.PHONY: help demo test test-openai2 lint e2e e2e-every-call wheel clean
 
 help:
 	@echo "make demo          a real Hermes, three people, two rooms: what reaches a dispatcher, and why it chose its model"
@@ -10,6 +10,7 @@ help:
 	@echo "make test-openai2  the same on the versions that Hermes pins"
 	@echo "make lint          ruff, mypy and pyright"
 	@echo "make e2e           the tests that start the real programs"
+	@echo "make e2e-every-call  every kind of call that Hermes makes, on both hosts"
 	@echo "make wheel         build the wheel into dist/"
 
 demo: $(ENV)/test/ready
@@ -28,7 +29,10 @@ lint: $(ENV)/lint/ready
 	$(ENV)/lint/bin/pyright --pythonpath $(ENV)/lint/bin/python
 
 e2e: $(ENV)/test/ready
-	$(ENV)/test/bin/python -m pytest -m e2e tests/e2e
+	$(ENV)/test/bin/python -m pytest -m 'e2e and not every_call' tests/e2e
+
+e2e-every-call: $(ENV)/test/ready
+	$(ENV)/test/bin/python -m pytest -m every_call tests/e2e
 
 wheel: $(ENV)/build/ready
 	rm -rf dist

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 from harness.environments import CHECKOUT, HERMES_0_19, HERMES_0_22, Environment, environment
 
+pytest.register_assert_rewrite("harness.covering")
+
 HOSTS = {"hermes-0.19.0": HERMES_0_19, "hermes-0.22.2": HERMES_0_22}
+WITH_EVERY_API = {
+    "hermes-0.19.0": HERMES_0_19.replace("==", "[anthropic,bedrock]=="),
+    "hermes-0.22.2": HERMES_0_22.replace("==", "[anthropic,bedrock]=="),
+}
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +46,11 @@ def hinted_host(request: pytest.FixtureRequest, shown: Callable[[str], None]) ->
     project = Path(os.environ.get("HERMES_HINTS_WHEEL") or CHECKOUT)
     requirements = [HOSTS[request.param]]
     return environment(f"{request.param}-hints", requirements, project=project, progress=shown)
+
+
+@pytest.fixture(scope="session", params=WITH_EVERY_API)
+def covered_host(request: pytest.FixtureRequest, shown: Callable[[str], None]) -> Environment:
+    """As `hinted_host`, with what Hermes needs for its API server and for every API that it speaks."""
+    project = Path(os.environ.get("HERMES_HINTS_WHEEL") or CHECKOUT)
+    requirements = [WITH_EVERY_API[request.param], "aiohttp==3.14.5"]
+    return environment(f"{request.param}-coverage", requirements, project=project, progress=shown)

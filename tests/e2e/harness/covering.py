@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +16,25 @@ PLUGIN = "hermes-hints"
 ERRANDS = Path(__file__).parent / "errands"
 TOOLS_IN_THE_OPEN = {"tools": {"tool_search": {"enabled": "off"}}}
 """0.22 otherwise hides the tools of plugins behind a search."""
-ON_THE_COMMAND_LINE = {
-    "HERMES_SESSION_PLATFORM": "matrix",
-    "HERMES_SESSION_CHAT_ID": "!ops:example.org",
-    "HERMES_SESSION_USER_ID": "@alice:example.org",
-}
 
 ALICE = Person("@alice:example.org", "Alice")
 BOB = Person("@bob:example.org", "Bob")
 CAROL = Person("@carol:example.org", "Carol")
-OPS = Room("!ops:example.org", "Ops")
-LAB = Room("!lab:example.org", "Lab")
 
+HEADERS = ("user_id", "chat_id", "platform", "purpose", "request_id", "conversation_id")
+"""What is asserted of headers: they have no place for the ids of turns and sessions."""
 _ORDER = re.compile(r"\b(do|loop): (\w+) (\{.*?\})(?=\s|$)")
+_NEST = re.compile(r"\bnest (\d)")
 
 
 def answered(call: RecordedCall) -> Reply:
-    """A title for who asks for one; the tool that the question orders (``do: TOOL {…}`` once, ``loop:`` for ever)."""
+    """What the question orders: a tool, once (``do: TOOL {…}``) or for ever (``loop: …``), or subagents (``nest 2``)."""
     if is_title(call):
         return Reply('{"title": "About it"}')
+    nested = _NEST.search(call.question)
+    if nested and nested[1] != "0" and "delegate_task" in call.tools and not call.tool_results:
+        goal = call.question.replace(nested[0], f"nest {int(nested[1]) - 1}")
+        return Reply(tool_calls=(ToolCall("delegate_task", {"goal": goal, "context": "-", "role": "orchestrator"}),))
     ordered = _ORDER.findall(call.question)
     if ordered:
         how, tool, arguments = ordered[-1]
@@ -49,8 +49,14 @@ def order(tool: str, how: str = "do", **arguments: object) -> str:
 
 
 def is_title(call: RecordedCall) -> bool:
+    """Whether a conversation's title is asked for."""
     said = call.json.get("system") or call.messages[:1]
     return not call.tools and "title" in json.dumps(said)
+
+
+def about(text: str) -> Callable[[RecordedCall], bool]:
+    """Whether a call other than for a title has ``text`` in its question."""
+    return lambda call: text in call.question and not is_title(call)
 
 
 def told(call: RecordedCall) -> dict[str, Any]:
@@ -60,10 +66,11 @@ def told(call: RecordedCall) -> dict[str, Any]:
 
 def in_headers(call: RecordedCall) -> dict[str, str]:
     """By wire field; ``conversation_id`` is what ``X-Hermes-Session-Id`` carries."""
+    start = "x-hermes-"
     lines = {
-        name[9:].lower().replace("-", "_"): value
+        name.lower().removeprefix(start).replace("-", "_"): value
         for name, value in call.headers
-        if name.lower().startswith("x-hermes-")
+        if name.lower().startswith(start)
     }
     return {"conversation_id" if name == "session_id" else name: value for name, value in lines.items()}
 
@@ -74,22 +81,16 @@ def whole(call: RecordedCall) -> bytes:
     return call.path.encode() + b"\n" + lines.encode("latin-1") + b"\n" + call.body
 
 
-def assert_says(call: RecordedCall, **expected: object) -> dict[str, Any]:
-    """All three carriers say what is expected (``None``: say nothing of it), as far as they have room for it."""
-    said = told(call)
-    assert {field: said.get(field) for field in expected} == expected
-    for carrier in (call.json.get("metadata", {}), in_headers(call)):
-        for field, value in expected.items():
-            there = carrier.get(f"hermes_{field}", carrier.get(field))
-            assert there in (None, value), (field, there)
-    lines = in_headers(call)
-    always = {
-        field: value
-        for field, value in expected.items()
-        if field in ("user_id", "chat_id", "conversation_id", "purpose")
-    }
-    assert {field: lines.get(field) for field in always} == always
-    return said
+def assert_says(call: RecordedCall, expected: Mapping[str, object], /, **more: object) -> None:
+    """Each carrier says what is expected (``None``: nothing of it): the body's object, the headers, and metadata."""
+    wanted = {**expected, **more}
+    body, lines, pairs = call.json["hermes"], in_headers(call), call.json["metadata"]
+    assert {field: body.get(field) for field in wanted} == wanted
+    in_lines = {field: value for field, value in wanted.items() if field in HEADERS}
+    assert {field: lines.get(field) for field in in_lines} == in_lines
+    for field, value in wanted.items():  # metadata has room for sixteen pairs
+        assert pairs.get(f"hermes_{field}", str(value)) == str(value)
+    assert len(pairs) <= 16
 
 
 def assert_bare(call: RecordedCall) -> None:
@@ -99,7 +100,7 @@ def assert_bare(call: RecordedCall) -> None:
     assert b"hermes_" not in call.body
 
 
-def identity(person: Person, room: Room) -> Mapping[str, str]:
+def identity(person: Person, room: Room) -> dict[str, object]:
     """What every call on behalf of a person in a room says."""
     return {
         "user_id": person.user_id,
