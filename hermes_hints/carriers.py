@@ -109,13 +109,12 @@ def request_metadata(record: Mapping[str, Any], taken: Collection[str]) -> dict[
     }
 
 
-def headers(record: Mapping[str, Any], taken: Collection[str]) -> dict[str, str]:
+def headers(record: Mapping[str, Any], taken: Collection[str], left: int = MAX_HEADERS_BYTES) -> dict[str, str]:
     """The ``X-Hermes-*`` headers beside the caller's own names ``taken`` (lower case).
 
-    Each value is at most 512 bytes, all lines together at most 4,096; the least telling fields are left out first.
+    Each value is at most 512 bytes, all lines together at most ``left``; the least telling fields are left out first.
     """
     lines: dict[str, str] = {}
-    left = MAX_HEADERS_BYTES
     for field, name, lower, room, written in _LINES:
         value = record.get(field)
         if value is None or lower in taken:

@@ -21,10 +21,11 @@ from .plugins import Registry, registry
 from .policy import Decision, Policy
 from .privacy import Keyring, Privacy, guarded, pseudonym
 from .profiles import Native, Profile
-from .receive import from_headers, from_metadata, from_object
+from .receive import from_headers, from_metadata, from_object, read
 from .record import Record
 from .settings import Settings
-from .wire import BODY_KEY, METADATA_PREFIX
+from .signature import key_bytes, sign
+from .wire import BODY_KEY, MAX_HEADERS_BYTES, METADATA_PREFIX, SIGNATURE
 
 __all__ = ["Outgoing", "Pipeline", "Stamp", "Testimony", "Witness"]
 
@@ -46,6 +47,8 @@ class Witness(Protocol):
 
 _MOST_ENDPOINTS = 256
 _OURS = "x-hermes-"
+_MOST_BESIDE_SIGNATURE = MAX_HEADERS_BYTES - 128
+"""The line of a signature has 110 bytes until the year 2286."""
 
 
 class Outgoing(NamedTuple):
@@ -131,6 +134,8 @@ class Pipeline:
         self.witness = witness
         self._plugins = plugins
         self._keyring = Keyring(settings.key_text(), settings.key_file())
+        signing_key = settings.signing_key_text()
+        self._signing_key = None if signing_key is None else key_bytes(signing_key)
         self._decisions: dict[int, tuple[object, Decision]] = {}
 
     def decide(self, base_url: object) -> Decision:
@@ -257,7 +262,10 @@ class Pipeline:
         if outgoing.headers_allowed and (profile.headers or profile.native_headers):
             taken = {str(name).lower() for name, _ in outgoing.header_items()}
             if profile.headers:
-                lines = carriers.headers(record, taken)
+                key = self._signing_key
+                lines = carriers.headers(record, taken, MAX_HEADERS_BYTES if key is None else _MOST_BESIDE_SIGNATURE)
+                if key is not None and SIGNATURE.lower() not in taken:
+                    lines[SIGNATURE] = sign(_as_read(outgoing, lines, body, record), key)
             for name, native in profile.native_headers.items():
                 value = self._native(native, record)
                 if value is not None and name.lower() not in taken:
@@ -343,6 +351,17 @@ def _copied(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON body
 
 
 _ladder = Ladder()
+
+
+def _as_read(
+    outgoing: Outgoing, lines: Mapping[str, str], body: Mapping[str, Any], record: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """What the receiver will read of a request that carries this."""
+    if BODY_KEY in body and not _own_fields(outgoing):
+        return record
+    pairs = [(name, value) for name, value in outgoing.header_items() if isinstance(value, str)]
+    content = {key: body[key] if key in body else outgoing.get(key) for key in (BODY_KEY, "metadata")}
+    return read([*pairs, *lines.items()], content).fields()
 
 
 def _is_stored(outgoing: Outgoing) -> bool:

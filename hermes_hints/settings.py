@@ -86,6 +86,9 @@ class Settings(_Section):
     """For endpoints that follow the built-in policy; a stricter one in ``endpoints`` wins."""
     pseudonym_key: SecretStr | None = None
     """The key for pseudonyms, at least 16 characters. Default: ``$HERMES_HINTS_KEY``, else a file made on first use."""
+    signing_key: SecretStr | None = None
+    """The key for ``X-Hermes-Hints-Signature``, at least 16 bytes, shared with the receivers. Default:
+    ``$HERMES_HINTS_SIGNING_KEY``, else nothing is signed."""
     hints_directory: Path | None = None
     """Where hint plugins of your own lie, a file or folder each. Default: none outside Hermes."""
     disabled_plugins: tuple[str, ...] = ()
@@ -133,6 +136,12 @@ class Settings(_Section):
             return self.pseudonym_key.get_secret_value()
         return os.environ.get("HERMES_HINTS_KEY") or None
 
+    def signing_key_text(self) -> str | None:
+        """The key for signatures that the operator gave, here or in ``$HERMES_HINTS_SIGNING_KEY``."""
+        if self.signing_key is not None:
+            return self.signing_key.get_secret_value()
+        return os.environ.get("HERMES_HINTS_SIGNING_KEY") or None
+
 
 def state_directory() -> Path:
     """Where hermes-hints keeps what outlives a process.
@@ -156,7 +165,11 @@ def _sentence(error: ValidationError, where: str) -> str:
     reason = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
     shown = first.get("input")
     # The whole of the settings, a plugin's own, or an endpoint with credentials may hold a secret.
-    told = bool(first["loc"]) and first["loc"][0] not in ("pseudonym_key", "plugins") and "@" not in str(shown)
+    told = (
+        bool(first["loc"])
+        and first["loc"][0] not in ("pseudonym_key", "signing_key", "plugins")
+        and "@" not in str(shown)
+    )
     tellable = told and isinstance(shown, str | int | float | bool | None)
     value = f" (it is {shown!r:.80})" if tellable else ""
     more = error.error_count() - 1

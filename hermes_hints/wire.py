@@ -18,6 +18,7 @@ __all__ = [
     "METADATA_EXT",
     "METADATA_PREFIX",
     "NAMES",
+    "SIGNATURE",
     "TICKET",
     "VERSION",
     "WHO_AND_WHERE",
@@ -53,6 +54,9 @@ CONVERSATION_HEADER = "X-Hermes-Session-Id"
 
 TICKET = "X-Hermes-Request-Id"
 """The header by which a host's own requests are known again where they leave."""
+
+SIGNATURE = "X-Hermes-Hints-Signature"
+"""Carries a signature over the record, where the operator has set a ``signing_key``."""
 
 HEADERS = (
     ("user_id", "X-Hermes-User-Id"),

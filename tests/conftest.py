@@ -13,7 +13,15 @@ from hermes_hints import notices, pipeline, plugins, uninstall
 _FOREIGN = (
     *("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_LOG"),
     *("OPENAI_API_VERSION", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN", "AZURE_OPENAI_ENDPOINT"),
-    *("HERMES_HINTS_KEY", "HERMES_HOME", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *(
+        "HERMES_HINTS_KEY",
+        "HERMES_HINTS_SIGNING_KEY",
+        "HERMES_HOME",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+    ),
 )
 """What the developer's own environment would change in a test."""
 

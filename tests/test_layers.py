@@ -13,11 +13,11 @@ import hermes_hints
 
 PACKAGE = Path(hermes_hints.__file__).parent
 LAYERS = (
-    ("errors", "notices", "families", "values"),
+    ("conditions", "errors", "notices", "families", "values"),
     ("identity",),
     ("hints",),
     ("wire",),
-    ("call", "carriers", "record"),
+    ("call", "carriers", "record", "signature"),
     ("receive", "rules", "schema"),
     ("context", "endpoints", "finding", "hookspecs", "isolation", "privacy", "profiles", "rungs"),
     ("ladder", "settings"),
@@ -25,7 +25,7 @@ LAYERS = (
     ("pipeline",),
     ("sending",),
     ("openai",),
-    ("dispatcher", "hermes"),
+    ("dispatcher", "hermes", "litellm"),
     ("cli",),
     ("__init__",),
 )
@@ -38,6 +38,7 @@ FOREIGN = {
     "openai": {"openai"},
     "httpx": set(),
     "httpx2": set(),
+    "litellm": {"litellm"},
     "starlette": {"dispatcher"},
     "uvicorn": {"dispatcher"},
     "yaml": {"rules", "dispatcher", "cli", "hermes"},

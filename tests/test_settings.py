@@ -21,6 +21,7 @@ COMPLETE = {
     ],
     "privacy": "pseudonymous",
     "pseudonym_key": SECRET,
+    "signing_key": SECRET[::-1],
     "hints_directory": "/etc/hermes-hints/plugins",
     "disabled_plugins": ["noisy"],
     "plugins": {"cost-center": {"default": "4711"}},
@@ -35,6 +36,7 @@ def test_everything_that_can_be_set():
         ("gpu", "dispatcher", "raw"),
     ]
     assert (settings.privacy, settings.key_text(), settings.budget_ms) == ("pseudonymous", SECRET, 5.0)
+    assert settings.signing_key_text() == SECRET[::-1]
     assert settings.hints_directory == Path("/etc/hermes-hints/plugins")
     assert settings.disabled_plugins == ("noisy",)
     assert settings.plugins == {"cost-center": {"default": "4711"}}
@@ -116,6 +118,7 @@ def test_what_covers_everybody_can_only_be_off(match):
         {"pseudonym_key": [SECRET]},
         {"pseudonym_key": {"value": SECRET}},
         {"pseudonym_key": SECRET.encode() + b"\xff"},
+        {"signing_key": [SECRET]},
         {"pseudonym_key": 5, "privacy": SECRET[:0] + "x"},
         {"pseudonym_keys": SECRET},
         {"pseudonym_key": SECRET, "privacy": "x"},
@@ -124,7 +127,7 @@ def test_what_covers_everybody_can_only_be_off(match):
         f"pseudonym_key: {SECRET}",
         [SECRET],
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_no_mistake_shows_the_key_or_what_may_hold_one(wrong):
     with pytest.raises(ConfigError) as refused:
@@ -136,6 +139,7 @@ def test_no_mistake_shows_the_key_or_what_may_hold_one(wrong):
 
 def test_the_key_is_in_no_representation():
     settings = Settings.load(COMPLETE)
+    assert SECRET[::-1] not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
     assert SECRET not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
 
 

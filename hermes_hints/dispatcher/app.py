@@ -18,9 +18,10 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..receive import read
+from ..receive import Headers, Verdict, read, verify
 from ..record import Record
 from ..rules import Choice, Rules
+from ..signature import Keys
 from ..values import MAX_CHARS
 from .calls import CallLog, LoggedCall
 from .chat import chat_completion, chat_completion_stream, completion, completion_stream
@@ -60,7 +61,9 @@ _APIS = (
 )
 
 
-def create_app(rules: Rules, *, respond: Respond = canned, log: CallLog | None = None) -> Starlette:
+def create_app(
+    rules: Rules, *, respond: Respond = canned, log: CallLog | None = None, key: Keys | None = None
+) -> Starlette:
     """The embedded dispatcher, as an ASGI application for loopback.
 
     It answers OpenAI's chat completions, responses, completions, embeddings and models; ``GET /calls`` shows the log.
@@ -69,8 +72,13 @@ def create_app(rules: Rules, *, respond: Respond = canned, log: CallLog | None =
         rules: choose the model for each request.
         respond: the model that answers in the name of the one chosen; a test may put a script here, plain or ``async``.
         log: where calls are kept; by default the newest 1,000, in memory.
+        key: the senders' ``signing_key``; hints that are not signed with it then count for nothing.
+
+    Raises:
+        ConfigError: ``key`` is too short.
     """
-    dispatcher = _Dispatcher(rules, respond, CallLog() if log is None else log)
+    read({}, key=key)  # says at the start that a key is too short
+    dispatcher = _Dispatcher(rules, respond, CallLog() if log is None else log, key)
     routes = [
         Route("/", dispatcher.about),
         Route("/calls", dispatcher.calls),
@@ -89,11 +97,18 @@ def create_app(rules: Rules, *, respond: Respond = canned, log: CallLog | None =
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    record: Record
+    signature: Verdict | None
+
+
 class _Dispatcher:
-    def __init__(self, rules: Rules, respond: Respond, log: CallLog) -> None:
+    def __init__(self, rules: Rules, respond: Respond, log: CallLog, key: Keys | None) -> None:
         self._rules = rules
         self._respond = respond
         self._calls = log
+        self._key = key
 
     async def answer(self, api: _Api, request: Request) -> Response:
         raw = await request.body()
@@ -101,13 +116,13 @@ class _Dispatcher:
         try:
             body = parse(api.name, raw)
         except BadRequest as problem:
-            self._calls.add(_logged(api, 400, read(headers), None, {}))
+            self._calls.add(_logged(api, 400, self._heard(headers, None), None, {}))
             return _Json(error_body(400, str(problem), param=problem.param), 400)
-        record = read(headers, body)
-        choice = self._rules.choose(record, model=body["model"], api=api.name)
-        question = Question(api.name, body, record, choice)
+        heard = self._heard(headers, body)
+        choice = self._rules.choose(heard.record, model=body["model"], api=api.name)
+        question = Question(api.name, body, heard.record, choice)
         reply = await self._reply(question)
-        self._calls.add(_logged(api, reply.status, record, choice, body))
+        self._calls.add(_logged(api, reply.status, heard, choice, body))
         extra = dict(reply.headers)
         if reply.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
             error = reply.error or error_body(reply.status, f"The model answered {reply.status}.")
@@ -116,6 +131,10 @@ class _Dispatcher:
             stream = _each(api.stream(question, reply))
             return StreamingResponse(stream, reply.status, extra, media_type="text/event-stream")
         return _Json(api.whole(question, reply), reply.status, extra)
+
+    def _heard(self, headers: Headers, body: object) -> _Heard:
+        verdict = None if self._key is None else verify(headers, body, key=self._key)
+        return _Heard(read(headers, body) if verdict in (None, "valid") else Record(), verdict)
 
     async def _reply(self, question: Question) -> Reply:
         try:
@@ -185,16 +204,17 @@ async def _each(events: Iterator[bytes]) -> AsyncIterator[bytes]:
         await asyncio.sleep(0)  # lets other requests in, and a client's going away be noticed
 
 
-def _logged(api: _Api, status: int, record: Record, choice: Choice | None, body: Mapping[str, Any]) -> LoggedCall:
+def _logged(api: _Api, status: int, heard: _Heard, choice: Choice | None, body: Mapping[str, Any]) -> LoggedCall:
     return LoggedCall(
         api=api.name,
         asked_model=body["model"][:MAX_CHARS] if body else None,
         chosen_model=choice.model if choice else None,
         rule=choice.rule_name if choice else None,
         reason=choice.reason if choice else None,
-        record=record.model_dump(mode="json", exclude_none=True, exclude={"v"}),
+        record=heard.record.model_dump(mode="json", exclude_none=True, exclude={"v"}),
         streamed=body.get("stream") is True,
         status=status,
+        signature=heard.signature,
     )
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import ConfigError
+from ..receive import Verdict
 from .sse import encode
 
 __all__ = ["CallLog", "LoggedCall"]
@@ -43,6 +44,8 @@ class LoggedCall:
     record: Mapping[str, Any]
     streamed: bool
     status: int
+    signature: Verdict | None = None
+    """Whether the record is signed, where a key is known (`hermes_hints.receive.verify`); if not, it is empty."""
     time: str = field(default_factory=_now)
 
     def json(self) -> dict[str, Any]:
@@ -57,6 +60,7 @@ class LoggedCall:
             "record": self.record,
             "streamed": self.streamed,
             "status": self.status,
+            "signature": self.signature,
         }
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from openai import OpenAI
 
+from hermes_hints import wrap
 from hermes_hints.dispatcher import CallLog, LoggedCall, create_app, running
 from hermes_hints.errors import ConfigError
 from hermes_hints.rules import parse_rules
@@ -28,6 +29,7 @@ EXPECTED = {
     "record": {"user_id": "alice", "call": 2, "labels": ["a", "b"], "ext": {"acme.beta": True}},
     "streamed": False,
     "status": 200,
+    "signature": None,
 }
 
 
@@ -169,3 +171,24 @@ def test_front_page_says_what_this_is_and_what_the_rules_are():
     assert base_url in page
     assert "ours: user_id is 'alice' -> large" in page
     assert "default -> small" in page
+
+
+KEY = "a key that two programs share"
+
+
+@pytest.mark.parametrize(
+    ("signing_key", "model", "signature"),
+    [(KEY, "large", "valid"), ("a key that somebody made up", "small", "forged"), (None, "small", "missing")],
+)
+def test_with_a_key_only_signed_hints_count(signing_key, model, signature):
+    log = CallLog()
+    settings = {"signing_key": signing_key} if signing_key else {}
+    with (
+        running(create_app(RULES, log=log, key=KEY)) as base_url,
+        OpenAI(base_url=base_url, api_key="k", max_retries=0) as client,
+    ):
+        wrap(client, identity={"user_id": "alice"}, settings=settings).chat.completions.create(model="m", messages=SAID)
+
+    (call,) = log.calls()
+    assert (call.chosen_model, call.signature) == (model, signature)
+    assert call.record.get("user_id") == ("alice" if signature == "valid" else None)

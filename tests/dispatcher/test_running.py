@@ -153,3 +153,13 @@ def test_missing_extra_is_named(missing):
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert ran.returncode != 0
     assert f"needs {missing}: pip install 'hermes-hints[dispatcher]'" in ran.stderr
+
+
+def test_command_reads_the_key_for_signatures_from_the_environment(monkeypatch, capsys):
+    monkeypatch.setenv("HERMES_HINTS_SIGNING_KEY", "too short")
+
+    assert main(["--port", "0"]) == 2
+
+    told = capsys.readouterr().err
+    assert "key: is 9 bytes long; give at least 16" in told
+    assert "too short" not in told
