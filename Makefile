@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ENV := .environments
 
-.PHONY: help demo test test-openai2 lint e2e e2e-every-call wheel clean
+.PHONY: help demo test test-openai2 lint e2e e2e-every-call bench wheel clean
 
 help:
 	@echo "make demo          a real Hermes, three people, two rooms: what reaches a dispatcher, and why it chose its model"
@@ -11,6 +11,7 @@ help:
 	@echo "make lint          ruff, mypy and pyright"
 	@echo "make e2e           the tests that start the real programs"
 	@echo "make e2e-every-call  every kind of call that Hermes makes, on both hosts"
+	@echo "make bench         the benchmark and the simulation; writes their tables and plots into docs/"
 	@echo "make wheel         build the wheel into dist/"
 
 demo: $(ENV)/test/ready
@@ -33,6 +34,9 @@ e2e: $(ENV)/test/ready
 
 e2e-every-call: $(ENV)/test/ready
 	$(ENV)/test/bin/python -m pytest -m every_call tests/e2e
+
+bench: $(ENV)/bench/ready
+	cd tests && ../$(ENV)/bench/bin/python -m simulation
 
 wheel: $(ENV)/build/ready
 	rm -rf dist
@@ -59,6 +63,9 @@ $(ENV)/openai2/ready: pyproject.toml
 
 $(ENV)/lint/ready: pyproject.toml
 	$(call environment,--group test --group lint --editable .)
+
+$(ENV)/bench/ready: pyproject.toml
+	$(call environment,--group bench --editable .)
 
 $(ENV)/build/ready: pyproject.toml
 	$(call environment,--group build)

@@ -117,7 +117,7 @@ def _mended_name(kind: type[Settings], given: Mapping[str, Any]) -> str:
     near = next(iter(difflib.get_close_matches(unknown, free, n=1)), None)
     if near is None:
         return f"# leave out: {unknown}"
-    secret = near in ("pseudonym_key", "plugins")
+    secret = near in ("pseudonym_key", "signing_key", "plugins")
     return f"# write {near} instead of {unknown}" if secret else f"{near}: {json.dumps(given[unknown], default=str)}"
 
 
