@@ -36,6 +36,9 @@ FAMILIES: Mapping[str, Family] = {
 (platform.claude.com/docs/en/api/messages).
 """
 
+_DEPLOYMENTS = "/deployments/"
+"""Where Azure has each model's own paths (learn.microsoft.com/azure/ai-services/openai/reference)."""
+
 _LONGEST_FIRST = sorted(FAMILIES, key=len, reverse=True)
 
 
@@ -50,4 +53,6 @@ def family_of(url: str) -> Family | None:
             path = "/" + path
         elif "/threads/" not in path:  # a message of the Assistants API is no call
             return next((FAMILIES[end] for end in _LONGEST_FIRST if path.endswith(end)), None)
+    if path.startswith(_DEPLOYMENTS):
+        path = "/" + path[len(_DEPLOYMENTS) :].partition("/")[2]
     return FAMILIES.get(path)
