@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import datetime as dt
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.parametrize("bench", ["quiet-hours"], indirect=True)
+NIGHT = {"from": "22:00", "to": "06:00", "priority": "low"}
+MONDAY = "2026-11-23T"
+SATURDAY = "2026-11-21T"
+
+
+@pytest.fixture
+def priority(bench, monkeypatch):
+    """The priority of a call at a time in UTC."""
+
+    def priority(when, platform="matrix", purpose="main"):
+        class Clock(dt.datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return dt.datetime.fromisoformat(when).replace(tzinfo=dt.UTC).astimezone(tz)
+
+        (module,) = (found for name, found in sys.modules.items() if "quiet" in name and hasattr(found, "_settings"))
+        monkeypatch.setattr(module, "dt", type("dt", (), {"datetime": Clock}))
+        return bench.hints(identity={"platform": platform}, purpose=purpose).get("priority")
+
+    return priority
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"), [("21:59", None), ("22:00", "low"), ("23:59", "low"), ("00:00", "low"), ("06:00", None)]
+)
+def test_a_time_over_midnight(bench, priority, at, expected):
+    bench.load(timezone="UTC", rules=[NIGHT])
+
+    assert priority(MONDAY + at) == expected
+
+
+def test_a_night_belongs_to_the_day_on_which_it_began(bench, priority):
+    bench.load(timezone="UTC", rules=[{**NIGHT, "days": ["sat"]}])
+
+    assert priority(SATURDAY + "23:00") == "low"
+    assert priority("2026-11-22T05:00") == "low"
+    assert priority("2026-11-22T23:00") is None
+    assert priority(SATURDAY + "05:00") is None
+
+
+def test_the_time_is_that_of_the_timezone(bench, priority):
+    bench.load(timezone="Asia/Tokyo", rules=[NIGHT])
+
+    assert priority(MONDAY + "13:00") == "low"
+    assert priority(MONDAY + "23:00") is None
+
+
+def test_the_first_rule_that_covers_a_call_counts(bench, priority):
+    bench.load(
+        timezone="UTC",
+        rules=[
+            {"platforms": ["cron"], "from": "8:00", "to": "18:00", "priority": "low"},
+            {"purposes": ["title_generation"], "priority": "low"},
+            {"platforms": ["matrix"], "priority": "high"},
+        ],
+    )
+
+    assert priority(MONDAY + "12:00", platform="cron") == "low"
+    assert priority(MONDAY + "20:00", platform="cron") is None
+    assert priority(MONDAY + "20:00") == "high"
+    assert priority(MONDAY + "20:00", purpose="title_generation") == "low"
+    assert priority(MONDAY + "20:00", platform=None, purpose=None) is None
+
+
+def test_without_settings_jobs_on_a_schedule_can_wait(bench, priority):
+    bench.load()
+
+    assert priority(MONDAY + "12:00", platform="cron") == "low"
+    assert priority(MONDAY + "12:00") is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"zone": "UTC"}, "there is no setting 'zone'; use timezone and rules"),
+        ({"timezone": "Mars/Base"}, "timezone is 'Mars/Base'; give a name such as Europe/Berlin"),
+        ({"timezone": 1}, "timezone is 1"),
+        ({"timezone": "../etc"}, "timezone is '../etc'"),
+        ({"rules": {}}, "rules is {}; give a list"),
+        ({"rules": ["low"]}, "rules is ['low']; give a list"),
+        ({"rules": [{}]}, "the priority of a rule is None; use one of low, normal, high"),
+        ({"rules": [{**NIGHT, "day": ["sat"]}]}, "there is no key 'day' in a rule"),
+        ({"rules": [{**NIGHT, "days": ["samstag"]}]}, "there is no day 'samstag'; use mon, tue"),
+        ({"rules": [{**NIGHT, "days": "sat"}]}, "days is 'sat'; give a list of texts"),
+        ({"rules": [{**NIGHT, "from": 1320}]}, "from is 1320; give a time of day in quotes, such as '22:00'"),
+        ({"rules": [{**NIGHT, "to": "24:30"}]}, "to is '24:30'"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_costs_only_this_plugin(bench, settings, said):
+    bench.load(**settings)
+
+    assert bench.state.state == "failed"
+    assert said in bench.state.error
+    assert bench.hints(identity={"platform": "cron"}) == {}
