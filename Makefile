@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ENV := .environments
 
-.PHONY: help demo test test-openai2 lint e2e e2e-every-call bench wheel clean
+.PHONY: help demo test test-openai2 lint e2e load bench wheel clean
 
 help:
 	@echo "make demo          a real Hermes, three people, two rooms: what reaches a dispatcher, and why it chose its model"
@@ -10,7 +10,6 @@ help:
 	@echo "make test-openai2  the same on the versions that Hermes pins"
 	@echo "make lint          ruff, mypy and pyright"
 	@echo "make e2e           the tests that start the real programs"
-	@echo "make e2e-every-call  every kind of call that Hermes makes, on both hosts"
 	@echo "make bench         the benchmark and the simulation; writes their tables and plots into docs/"
 	@echo "make wheel         build the wheel into dist/"
 
@@ -35,7 +34,8 @@ e2e: $(ENV)/test/ready
 e2e-every-call: $(ENV)/test/ready
 	$(ENV)/test/bin/python -m pytest -m every_call tests/e2e
 
-bench: $(ENV)/bench/ready
+bench: $(ENV)/bench/ready $(ENV)/test/ready
+	$(ENV)/test/bin/python -m tests.benchmarks
 	cd tests && ../$(ENV)/bench/bin/python -m simulation
 
 wheel: $(ENV)/build/ready

@@ -18,6 +18,7 @@ from .wire import (
     MAX_HEADERS_BYTES,
     METADATA,
     METADATA_EXT,
+    METADATA_PREFIX,
     TICKET,
     VERSION,
 )
@@ -25,6 +26,7 @@ from .wire import (
 __all__ = [
     "MAX_PAIRS",
     "Carriers",
+    "Repeats",
     "body_object",
     "decode",
     "digest",
@@ -56,7 +58,7 @@ class Carriers(NamedTuple):
 
 def body_object(record: Mapping[str, Any]) -> dict[str, Any]:
     """The object that goes into the body as ``hermes``: the version and every field."""
-    return {"v": VERSION, **record}
+    return {**record, "v": VERSION}  # in this order Python copies the record whole
 
 
 def text_of(value: object) -> str:
@@ -125,6 +127,76 @@ def headers(record: Mapping[str, Any], taken: Collection[str], left: int = MAX_H
             lines[name] = text
             left -= size
     return lines
+
+
+class Repeats:
+    """Writes one record after another into metadata and headers, beside nothing of the caller's own.
+
+    The calls of a conversation mostly differ in no more than `_DIFFERING`: of the others what was written before is
+    taken again. Bounded, safe under threads.
+    """
+
+    __slots__ = ("_before", "_left")
+
+    def __init__(self, left: int = MAX_HEADERS_BYTES) -> None:
+        self._left = left
+        self._before: dict[object, _Written] = {}
+
+    def write(self, record: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+        """What `metadata` and `headers` make of the record; new mappings each time."""
+        conversation = record.get("conversation_id")
+        before = self._before.get(conversation)
+        both = None if before is None else before.again(record)
+        if both is None:
+            both = metadata(record, ()), headers(record, (), self._left)
+            kept = _written(record, *both)
+            if kept is not None:
+                if len(self._before) >= _MOST_CONVERSATIONS:
+                    self._before.clear()
+                self._before[conversation] = kept
+        return both
+
+
+class _Written(NamedTuple):
+    record: Mapping[str, Any]
+    differing: Mapping[str, Any]
+    pairs: Mapping[str, str]
+    lines: Mapping[str, str]
+
+    def again(self, record: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]] | None:
+        """The same for another record; ``None`` where that differs in more."""
+        if len(record) != len(self.record) or {**record, **self.differing} != self.record:
+            return None
+        pairs, lines = {**self.pairs}, {**self.lines}
+        for field, key in _DIFFERING_PAIRS:
+            if key in pairs:
+                pairs[key] = text = text_of(record[field])
+                if len(text) > MAX_CHARS:
+                    return None
+        lines[TICKET] = encode(record["request_id"])
+        return (pairs, lines) if lines[TICKET] else None
+
+
+_MOST_CONVERSATIONS = 1024
+_DIFFERING = ("request_id", "turn_id", "call")
+_DIFFERING_PAIRS = tuple((field, METADATA_PREFIX + field) for field in _DIFFERING)
+
+
+def _written(record: Mapping[str, Any], pairs: Mapping[str, str], lines: Mapping[str, str]) -> _Written | None:
+    """What to keep of a record.
+
+    ``None`` where other ids might change what there is room for, or where values that are equal are written in different
+    ways, as ``True`` and ``1``.
+    """
+    ext: Mapping[str, Any] = record.get("ext", {})
+    differing = {field: record[field] for field in _DIFFERING if field in record}
+    if TICKET not in lines or sum(map(len, lines.values())) > MAX_HEADERS_BYTES // 4:
+        return None
+    if any(len(text_of(value)) > MAX_CHARS for value in differing.values()):
+        return None
+    if any(type(value) is not str for value in ext.values()):
+        return None
+    return _Written({**record, "ext": {**ext}} if ext else {**record}, differing, {**pairs}, {**lines})
 
 
 @lru_cache(maxsize=4096)

@@ -1,22 +1,36 @@
-"""Where hint plugins come from: what is installed, and what lies in the operator's directory."""
+"""Where hint plugins come from: what is installed, and what lies in the operator's directory; and what they implement."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import inspect
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any, cast
 
 from .errors import ConfigError
 from .notices import once
+from .values import unknown_name
 
-__all__ = ["ENTRY_POINT_GROUP", "described", "imported", "in_directory", "installed"]
+__all__ = ["ENTRY_POINT_GROUP", "HOOKS", "described", "hooks_of", "imported", "in_directory", "installed"]
 
 ENTRY_POINT_GROUP = "hermes_hints"
 """The group of entry points that a distribution announces its hint plugins in."""
+
+HOOKS: Mapping[str, tuple[str, ...]] = {
+    "configure": ("settings",),
+    "hint_profiles": (),
+    "contribute_hints": ("call", "identity"),
+    "request_stamped": ("call", "record", "carriers"),
+}
+"""The hooks, with the arguments that each may take."""
+
+_MARK = "hermes_hints_impl"
+"""Where `hookimpl` leaves its options on a function."""
 
 
 def installed() -> Sequence[importlib.metadata.EntryPoint]:
@@ -68,3 +82,48 @@ def imported(name: str, path: Path) -> ModuleType:
         del sys.modules[module_name]
         raise
     return module
+
+
+def hooks_of(plugin: object) -> tuple[str, ...]:
+    """The hooks that a plugin implements.
+
+    Raises:
+        ConfigError: it implements none, one that does not exist, or one with other arguments, as a coroutine or wrapper.
+    """
+    names: list[str] = []
+    for attribute in dir(plugin):
+        marks = getattr(inspect.getattr_static(plugin, attribute, None), _MARK, None)
+        function = getattr(plugin, attribute, None)
+        if marks is None:
+            marks = getattr(function, _MARK, None)
+        if not isinstance(marks, Mapping):
+            continue
+        options = cast("Mapping[str, Any]", marks)
+        hook = str(options.get("specname") or attribute)
+        _check(hook, cast("Callable[..., object]", function), options)
+        names.append(hook)
+    if not names:
+        msg = f"it implements no hook; mark a function with hermes_hints.hookimpl, named {' or '.join(HOOKS)}"
+        raise ConfigError(msg)
+    return tuple(names)
+
+
+def _check(hook: str, function: Callable[..., object], options: Mapping[str, Any]) -> None:
+    if hook not in HOOKS:
+        raise ConfigError(unknown_name("the hook specification", hook, HOOKS).replace("field", "hook"))
+    if not inspect.isroutine(function):
+        msg = f"{hook} is a {type(function).__name__}; write a plain function"
+        raise ConfigError(msg)
+    if options.get("wrapper") or options.get("hookwrapper"):
+        msg = f"{hook} is a wrapper; hint plugins are called one by one, write a plain function"
+        raise ConfigError(msg)
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        msg = f"{hook} is a coroutine function, and a request does not wait for one; write a plain function"
+        raise ConfigError(msg)
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name not in HOOKS[hook]:
+            msg = f"{hook} takes {', '.join(HOOKS[hook])}, and any of them may be left out; it has no {name!r}"
+            raise ConfigError(msg)
+        if parameter.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            msg = f"{hook} is called with positional arguments; write {name!r} as a plain parameter"
+            raise ConfigError(msg)

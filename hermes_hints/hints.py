@@ -145,8 +145,11 @@ def merge_hints(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any
         if key not in under:
             under[key] = value
         elif key == "ext":
-            spare = [name for name in under["ext"] if name not in value][: MAX_EXT - len(value)]
-            under["ext"] = {**{name: under["ext"][name] for name in spare}, **value}
+            both = {**under["ext"], **value}
+            if len(both) > MAX_EXT:
+                spare = [name for name in under["ext"] if name not in value][: MAX_EXT - len(value)]
+                both = {**{name: under["ext"][name] for name in spare}, **value}
+            under["ext"] = both
         elif key == "labels":
             spare = [label for label in under["labels"] if label not in value][: MAX_LABELS - len(value)]
             under["labels"] = (*spare, *value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from .carriers import Carriers
     from .hints import Hints
     from .identity import Identity
+    from .profiles import Profile
     from .record import Record
 
-__all__ = ["PROJECT", "configure", "contribute_hints", "hookimpl", "hookspec", "request_stamped"]
+__all__ = ["PROJECT", "configure", "contribute_hints", "hint_profiles", "hookimpl", "hookspec", "request_stamped"]
 
 PROJECT = "hermes_hints"
 
@@ -32,6 +33,16 @@ def configure(settings: Mapping[str, Any]) -> None:
     ``settings`` is the section under the plugin's name in the setting ``plugins``, empty when there is none. A plugin
     that cannot work with it raises `hermes_hints.ConfigError` naming the key, the value and the remedy: it is then
     listed as failed, and nothing else is affected.
+    """
+
+
+@hookspec
+def hint_profiles() -> Mapping[str, Mapping[str, Any] | Profile] | Iterable[Profile] | None:
+    """Declare profiles that an operator's ``endpoints`` can then name.
+
+    Called once when the plugin is loaded, after ``configure``, and again when its settings change. Return a mapping of names
+    to declarations in the form of the setting ``profiles``, or `hermes_hints.profiles.Profile` objects. A plugin's names have
+    a dot in them (``acme.gateway``). One that is wrong, or whose name is taken, is left out and told in the log.
     """
 
 

@@ -21,21 +21,33 @@ AMBIGUOUS_SECONDS = 600.0
 
 _REFUSALS = frozenset({400, 413, 415, 422, 431})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_VALIDATED = 422
 _NOT_OURS = frozenset(
-    {"context_length_exceeded", "model_not_found", "invalid_api_key", "insufficient_quota", "content_policy_violation"}
+    {
+        *("context_length_exceeded", "model_not_found", "invalid_api_key", "insufficient_quota"),
+        *("content_policy_violation", "content_filter", "rate_limit_exceeded"),
+        *("tool_use_failed", "json_validate_failed"),
+    }
 )
-"""OpenAI's error codes for a request that would be refused with or without hints."""
+"""Error codes of OpenAI, Azure (``content_filter``) and Groq for a request that would fail with or without hints.
+
+Groq answers 413 with ``rate_limit_exceeded`` to too many tokens, and 400 with the last two when it does not like what the
+model has made of the request (console.groq.com/docs/errors): that one was executed, and is not to be again.
+"""
 _READ_CHARS = 20_000
 _HEADER_PREFIX = "x-hermes-"
 _MOST = 1024
 
 
 class Rung(enum.IntEnum):
-    """How much a request carries."""
+    """How much a request carries. The numbers are those in the file; they are no order."""
 
     BARE = 0
     HEADERS = 1
+    """Headers, and the user's id as ``user``, which OpenAI's API has a place for."""
     FULL = 2
+    HEADERS_ALONE = 3
+    """For endpoints whose place for it may be missing too."""
 
 
 def verdict(error: Exception, rung: Rung, body: Collection[str], headers: Collection[str]) -> tuple[Rung, bool] | None:
@@ -44,19 +56,41 @@ def verdict(error: Exception, rung: Rung, body: Collection[str], headers: Collec
     ``None`` when the answer is the caller's business: any other status, or nothing answered at all. ``body`` and
     ``headers`` are the names of what we added there.
     """
-    status = getattr(error, "status_code", None)
-    if rung is Rung.BARE or not isinstance(status, int):
+    status = _answered(error)
+    if rung is Rung.BARE or status is None:
         return None
     if status in _REDIRECTS:
         return Rung.BARE, True
-    if status not in _REFUSALS or getattr(error, "code", None) in _NOT_OURS:
+    code = getattr(error, "code", None)
+    if status not in _REFUSALS or (isinstance(code, str) and code in _NOT_OURS):
         return None
-    parts = (getattr(error, part, None) for part in ("param", "message", "body"))
-    answer = " ".join(str(part) for part in parts)[:_READ_CHARS].lower()
+    answer = _read(error)
     if _HEADER_PREFIX in answer or any(name.lower() in answer for name in headers):
         return Rung.BARE, True
     named = any(name in answer for name in body)
-    return (Rung.HEADERS if named and headers and rung is Rung.FULL else Rung.BARE), named
+    if not (named and headers and rung is Rung.FULL):
+        return Rung.BARE, named
+    # Mistral answers 422 to ``user`` as to any field that it does not know, and a second refusal is to be avoided.
+    return (Rung.HEADERS_ALONE if status == _VALIDATED else Rung.HEADERS), True
+
+
+def _answered(error: Exception) -> int | None:
+    """The status that the endpoint answered; ``None`` where ``error`` is no answer of the endpoint.
+
+    A guardrail that looks at answers may raise an error with a status of its own: the request has been executed then.
+    """
+    status = getattr(error, "status_code", None)
+    answered = getattr(getattr(error, "response", None), "status_code", None)
+    return status if isinstance(status, int) and status == answered else None
+
+
+def _read(error: Exception) -> str:
+    """What the answer says, as far as it is read."""
+    try:
+        parts = [str(getattr(error, part, None)) for part in ("param", "message", "body")]
+    except RecursionError:  # it is nested more deeply than can be written out
+        return ""
+    return " ".join(parts)[:_READ_CHARS].lower()
 
 
 class Ladder:
@@ -102,18 +136,20 @@ class Ladder:
     def rung(self, origin: str, model: Any) -> Rung:  # noqa: ANN401 - whatever the caller passed as its model
         """The rung to start on."""
         try:
-            rung, until = self._rungs[origin, model]
-        except (KeyError, TypeError):
+            held = self._rungs.get((origin, model))
+        except TypeError:
             return Rung.FULL
+        if held is None:
+            return Rung.FULL
+        rung, until = held
         if time.monotonic() < until:
             return rung
-        self._rungs.pop((origin, model), None)
+        if self._rungs.get((origin, model)) is held:  # and no other thread has found it out anew
+            self._rungs.pop((origin, model), None)
         return Rung.FULL
 
     def settle(self, origin: str, model: object, rung: Rung, *, named: bool, status: object) -> None:
         """Remember that this endpoint answered well on ``rung``, having refused with ``status`` above it."""
-        if len(self._rungs) >= _MOST:
-            self._rungs.clear()
         seconds = NAMED_SECONDS if named else AMBIGUOUS_SECONDS
         before = self.rung(origin, model)
         try:
@@ -121,12 +157,13 @@ class Ladder:
         except TypeError:
             logger.debug("hermes-hints: the model of a request to %s is not text; its rung is not remembered", origin)
         else:
+            self._make_room()
             if self._file is not None and rung is not before:
                 self._write(self._file)
         remedy = (
             "it redirects: set base_url to where it leads"
             if status in _REDIRECTS
-            else f"sending it {'headers only' if rung is Rung.HEADERS else 'nothing'} for {seconds / 60:.0f} minutes; "
+            else f"sending it {'nothing' if rung is Rung.BARE else 'headers only'} for {seconds / 60:.0f} minutes; "
             "name it in endpoints with a profile that fits"
         )
         once(
@@ -138,6 +175,13 @@ class Ladder:
             model,
             remedy,
         )
+
+    def _make_room(self) -> None:
+        """Forget those whose time is over first, where there are too many."""
+        if len(self._rungs) > _MOST:
+            rungs = self._rungs.copy()
+            for key in sorted(rungs, key=lambda key: rungs[key][1])[:-_MOST]:
+                self._rungs.pop(key, None)
 
     def held(self) -> dict[tuple[str, Any], tuple[Rung, float]]:
         """Each endpoint and model below the full rung, with the seconds left."""

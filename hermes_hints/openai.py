@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     AnyClient = OpenAI | AsyncOpenAI | AzureOpenAI | AsyncAzureOpenAI
 
-__all__ = ["install", "install_at", "install_pipeline", "uninstall", "unwrap", "wrap"]
+__all__ = ["install", "install_at", "install_pipeline", "installed", "uninstall", "unwrap", "wrap"]
 
 _Client = TypeVar("_Client", bound="AnyClient")
 
@@ -114,6 +114,11 @@ def install_at(kinds: Iterable[type[Any]]) -> None:
             _installed.append(_ClassDoor(_installed[0].pipeline, kind, asynchronous=kind.__name__.startswith("Async")))
 
 
+def installed() -> Pipeline | None:
+    """What `install` or `install_pipeline` had stamp the requests of every client; ``None`` where nothing does."""
+    return _installed[0].pipeline if _installed else None
+
+
 def uninstall() -> None:
     """Undo `install`: the client classes are exactly what they were before."""
     while _installed:
@@ -132,12 +137,12 @@ def _pipeline(
         raise ConfigError(msg)
     loaded = settings if isinstance(settings, Settings) else Settings.load(settings)
     named = None
-    if profile is not None and client is not None:
-        named = (parse_endpoint(str(client.base_url)), find_profile(profile))
-    who = identity if isinstance(identity, Identity) else Identity(**identity) if identity else NOBODY
-    pipeline = Pipeline(loaded, identity=who, privacy=privacy, named=named)
     registry.load(loaded if settings is not None else None)
-    return pipeline
+    if profile is not None and client is not None:
+        known = {**loaded.known_profiles(), **registry.profiles}
+        named = (parse_endpoint(str(client.base_url)), find_profile(profile, known=known))
+    who = identity if isinstance(identity, Identity) else Identity(**identity) if identity else NOBODY
+    return Pipeline(loaded, identity=who, privacy=privacy, named=named)
 
 
 def _client_classes() -> tuple[type[Any], ...]:
@@ -199,6 +204,8 @@ class _Door:
         finally:
             in_hand.clear()
             _in_hand.reset(token)
+            if sending.watch is not None:
+                sending.watch.end()
 
     async def send_async(
         self, inner: Callable[..., Any], client: Any, cast_to: Any, options: Any, rest: dict[str, Any]
@@ -222,6 +229,8 @@ class _Door:
         finally:
             in_hand.clear()
             _in_hand.reset(token)
+            if sending.watch is not None:
+                sending.watch.end()
 
 
 class _ClientDoor(_Door):

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, cast
 
 from . import carriers
 from .call import CALL_FIELDS, Call
-from .carriers import Carriers
+from .carriers import Carriers, Repeats
 from .context import current
 from .endpoints import Endpoint, parse_endpoint
-from .families import CONVERSE
 from .hints import Hints, merge_hints
 from .identity import NOBODY, Identity
 from .ladder import Ladder, Rung, verdict
 from .notices import once
+from .outgoing import Outgoing
 from .plugins import Registry, registry
 from .policy import Decision, Policy
 from .privacy import Keyring, Privacy, guarded, pseudonym
-from .profiles import Native, Profile
-from .receive import from_headers, from_metadata, from_object, read
+from .profiles import BUILTIN, Profile
+from .profiles.learned import Learned
+from .profiles.spans import annotate
+from .profiles.watching import Watch, watch
+from .profiles.writing import native_fields, native_lines, values_of
+from .receive import read
 from .record import Record
 from .settings import Settings
 from .signature import key_bytes, sign
-from .wire import BODY_KEY, MAX_HEADERS_BYTES, METADATA_PREFIX, SIGNATURE
+from .wire import BODY_KEY, MAX_HEADERS_BYTES, SIGNATURE
 
-__all__ = ["Outgoing", "Pipeline", "Stamp", "Testimony", "Witness"]
+__all__ = ["Pipeline", "Stamp", "Testimony", "Witness"]
 
 Testimony = tuple[Identity, Mapping[str, Any]]
 """Who a call is for, and fields of `Call` and of `Hints`."""
@@ -46,42 +51,9 @@ class Witness(Protocol):
 
 
 _MOST_ENDPOINTS = 256
-_OURS = "x-hermes-"
+_MOST_IDENTITIES = 1024
 _MOST_BESIDE_SIGNATURE = MAX_HEADERS_BYTES - 128
 """The line of a signature has 110 bytes until the year 2286."""
-
-
-class Outgoing(NamedTuple):
-    """A request as its caller made it. The mappings are the caller's own objects: they are read, never changed."""
-
-    api: str
-    body: Mapping[str, Any] | None
-    """The JSON body, or the SDK's keyword arguments."""
-    extra: Mapping[str, Any] | None
-    """What the SDK merges over the body: ``extra_body``."""
-    headers: Mapping[str, Any] | None
-    body_allowed: bool = True
-    """Whether this API family may carry anything in its body."""
-    client_headers: Mapping[str, Any] | None = None
-    """What the caller has its client send with every request."""
-    strict: bool = False
-    """Whether its body may carry only what the API itself has a place for."""
-    headers_allowed: bool = True
-    """Whether it may carry headers."""
-
-    def get(self, key: str) -> Any:  # noqa: ANN401 - whatever the caller put there
-        """A top-level field as it would be sent."""
-        if self.extra is not None and key in self.extra:
-            return self.extra[key]
-        return None if self.body is None else self.body.get(key)
-
-    def has(self, key: str) -> bool:
-        """Whether the caller set a top-level field."""
-        return (self.extra is not None and key in self.extra) or (self.body is not None and key in self.body)
-
-    def header_items(self) -> list[tuple[str, Any]]:
-        """The caller's headers, those of this request before those of its client."""
-        return [item for lines in (self.headers, self.client_headers) if lines for item in lines.items()]
 
 
 class Stamp(NamedTuple):
@@ -126,20 +98,27 @@ class Pipeline:
     ) -> None:
         self.settings = settings
         self.identity = identity
-        self.policy = Policy(settings, privacy)
+        self.policy = Policy(settings, privacy, plugins=lambda: plugins.profiles, learned=_learned)
         self.ladder = _ladder if ladder is None else ladder
         if ladder is None:
-            _ladder.keep_in(settings.rung_file(), carriers.digest(repr(settings.endpoints)))
+            _ladder.keep_in(settings.rung_file(), carriers.digest(repr((settings.endpoints, settings.profiles))))
+        _learned.keep_in(settings.recognised_file())
         self._named = named
         self.witness = witness
         self._plugins = plugins
         self._keyring = Keyring(settings.key_text(), settings.key_file())
         signing_key = settings.signing_key_text()
         self._signing_key = None if signing_key is None else key_bytes(signing_key)
+        self._room = MAX_HEADERS_BYTES if signing_key is None else _MOST_BESIDE_SIGNATURE
         self._decisions: dict[int, tuple[object, Decision]] = {}
+        self._repeats = Repeats(self._room)
+        self._decided_by: tuple[object, object] = (None, None)
 
     def decide(self, base_url: object) -> Decision:
         """What the endpoint at ``base_url`` (text, or any URL object) may have."""
+        if self._decided_by[0] is not _learned.origins or self._decided_by[1] is not self._plugins.profiles:
+            self._decided_by = (_learned.origins, self._plugins.profiles)
+            self._decisions = {}
         known = self._decisions.get(id(base_url))
         if known is not None and known[0] is base_url:
             return known[1]
@@ -196,7 +175,8 @@ class Pipeline:
             return None
         identity, facts = told
         ambient = current()
-        own = _own_fields(outgoing)
+        untouched = outgoing.untouched()
+        own = {} if untouched else outgoing.own_fields()
         who = self._who(ambient.identity, identity, own)
         call = _call(ambient.call, facts, own)
         asked: Call | None = None
@@ -209,9 +189,17 @@ class Pipeline:
         if ambient.hints:
             merge_hints(hints, ambient.hints)
         hints.update(own)
-        record = {**who.fields(), **call, **hints}
+        record = {**_fields_of(who), **call, **hints}
         record = guarded(record, decision.privacy, self._keyring)
-        carried = self._carriers(outgoing, decision, rung, record)
+        # A message has a place of its own for the user, which `_carriers` knows.
+        narrow = outgoing.strict or outgoing.api == "messages"
+        open_to_all = outgoing.body_allowed and outgoing.headers_allowed and not narrow
+        if untouched and open_to_all and rung is Rung.FULL and decision.profile is _DISPATCHER:
+            carried = self._all_three(record)
+        else:
+            carried = self._carriers(outgoing, decision, rung, record)
+        if decision.profile.span:
+            annotate(values_of(decision.profile.span, record, self._hashed))
         if not (carried.body or carried.headers):
             return None
         if self._plugins.observed:
@@ -239,17 +227,23 @@ class Pipeline:
 
     @staticmethod
     def _described(call: dict[str, Any], outgoing: Outgoing, decision: Decision, model: object) -> Call:
-        endpoint = decision.endpoint
         return Call.about(
             {
                 **call,
                 "model": model if isinstance(model, str) else None,
-                "base_url": endpoint.origin + endpoint.path,
+                "base_url": _address(decision.endpoint),
                 "api": outgoing.api,
                 "stream": bool(outgoing.get("stream")),
             },
             outgoing,
         )
+
+    def _all_three(self, record: dict[str, Any]) -> Carriers:
+        """What `_carriers` comes to for the profile ``dispatcher`` and a request of which all places are free, sooner."""
+        pairs, lines = self._repeats.write(record)
+        if self._signing_key is not None:
+            lines[SIGNATURE] = sign(record, self._signing_key)
+        return Carriers(lines, {BODY_KEY: carriers.body_object(record), "metadata": pairs})
 
     def _carriers(self, outgoing: Outgoing, decision: Decision, rung: Rung, record: dict[str, Any]) -> Carriers:
         profile = decision.profile
@@ -259,17 +253,15 @@ class Pipeline:
         elif outgoing.body_allowed and not outgoing.strict and "user_id" in record and not outgoing.has("user"):
             body["user"] = record["user_id"]
         lines: dict[str, str] = {}
-        if outgoing.headers_allowed and (profile.headers or profile.native_headers):
+        if outgoing.headers_allowed and profile.heads:
             taken = {str(name).lower() for name, _ in outgoing.header_items()}
             if profile.headers:
                 key = self._signing_key
-                lines = carriers.headers(record, taken, MAX_HEADERS_BYTES if key is None else _MOST_BESIDE_SIGNATURE)
+                lines = carriers.headers(record, taken, self._room)
                 if key is not None and SIGNATURE.lower() not in taken:
                     lines[SIGNATURE] = sign(_as_read(outgoing, lines, body, record), key)
-            for name, native in profile.native_headers.items():
-                value = self._native(native, record)
-                if value is not None and name.lower() not in taken:
-                    lines[name] = carriers.encode(value)
+            if profile.native_headers or profile.json_headers or profile.baggage:
+                lines.update(native_lines(profile, outgoing, record, taken, self._hashed))
         return Carriers(lines, body)
 
     def _fill_body(self, body: dict[str, Any], outgoing: Outgoing, profile: Profile, record: dict[str, Any]) -> None:
@@ -279,37 +271,22 @@ class Pipeline:
                 body[BODY_KEY] = carriers.body_object(record)
                 if given:
                     body[BODY_KEY].update(cast("Mapping[str, Any]", given))
-        stored = profile.metadata == "always" or (profile.metadata == "stored" and _is_stored(outgoing))
+        stored = profile.metadata == "always" or (profile.metadata == "stored" and outgoing.stored())
         if stored and not outgoing.strict:
-            pairs = _callers_metadata(outgoing)
+            pairs = outgoing.merged("metadata")
             if pairs is not None:
                 ours = carriers.metadata(record, pairs)
                 if ours:
                     body["metadata"] = {**pairs, **ours}
-        self._fill_native(body, outgoing, profile, record)
+        if profile.native_body or profile.request_metadata:
+            native_fields(profile, outgoing, body, record, self._hashed)
 
-    def _fill_native(self, body: dict[str, Any], outgoing: Outgoing, profile: Profile, record: dict[str, Any]) -> None:
-        for name, native in profile.native_body.items():
-            known = not native.apis or outgoing.api in native.apis
-            value = self._native(native, record) if known else None
-            if value is not None:
-                _put(body, outgoing, name, value)
-        if profile.request_metadata and outgoing.api == CONVERSE:
-            pairs = _mapping(outgoing.get("requestMetadata"))
-            ours = {} if pairs is None else carriers.request_metadata(record, pairs)
-            if ours:
-                body["requestMetadata"] = {**(pairs or {}), **ours}
+    def _hashed(self, text: str) -> str:
+        return pseudonym(self._keyring.key(), text)
 
-    def _native(self, native: Native, record: Mapping[str, Any]) -> str | None:
-        value = record.get(native.field)
-        if value is None:
-            return None
-        text = carriers.text_of(value)
-        if native.form == "hashed":
-            text = pseudonym(self._keyring.key(), text)
-        elif native.form == "token":
-            text = carriers.routing_token(text)
-        return text if len(text) <= native.limit else carriers.digest(text)
+    def watch(self, client: Any, decision: Decision) -> Watch | None:  # noqa: ANN401 - a client of an SDK
+        """Look at the client's next answer, where it may tell what the endpoint is; `Watch.end` when it has come."""
+        return watch(_learned, client, decision.endpoint) if decision.recognisable else None
 
     def step_down(self, stamp: Stamp, error: Exception) -> tuple[Stamp | None, bool] | None:
         """What to send after ``error``: the same request on a lower rung (``None``: bare), and whether we were named.
@@ -320,14 +297,23 @@ class Pipeline:
         if lower is None:
             return None
         rung, named = lower
+        if self._outdated(stamp.decision):
+            rung, stamp = Rung.FULL, stamp._replace(decision=self.policy.decide(stamp.decision.endpoint))
         if rung is Rung.BARE:
             return None, named
         carried = self._carriers(stamp.outgoing, stamp.decision, rung, stamp.record)
-        return Stamp(stamp.outgoing, stamp.decision, rung, stamp.record, carried), named
+        return stamp._replace(rung=rung, carriers=carried), named
+
+    @staticmethod
+    def _outdated(decision: Decision) -> bool:
+        """Whether the endpoint was recognised since."""
+        return decision.recognisable and _learned.profile(decision.endpoint.origin) is not None
 
     def settle(self, stamp: Stamp, rung: Rung, error: Exception, *, named: bool) -> None:
         """Remember that the endpoint refused ``stamp`` with ``error`` and answered well on ``rung``."""
         origin, model = stamp.decision.endpoint.origin, stamp.outgoing.get("model")
+        if self._outdated(stamp.decision):
+            return  # it was refused what it will not be sent again
         self.ladder.settle(origin, model, rung, named=named, status=getattr(error, "status_code", None))
 
 
@@ -339,7 +325,7 @@ def _call(ambient: Mapping[str, Any], facts: Mapping[str, Any], own: dict[str, A
     if own:
         call.update((field, own.pop(field)) for field in CALL_FIELDS if field in own)
     if "request_id" not in call:
-        call["request_id"] = secrets.token_hex(16)
+        call["request_id"] = os.urandom(16).hex()
     return call
 
 
@@ -350,64 +336,27 @@ def _copied(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON body
     return [_copied(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
 
 
+_DISPATCHER = BUILTIN["dispatcher"]
 _ladder = Ladder()
+_learned = Learned()
+
+
+@lru_cache(maxsize=_MOST_ENDPOINTS)
+def _address(endpoint: Endpoint) -> str:
+    return endpoint.origin + endpoint.path
+
+
+@lru_cache(maxsize=_MOST_IDENTITIES)
+def _fields_of(who: Identity) -> Mapping[str, Any]:
+    return who.fields()
 
 
 def _as_read(
     outgoing: Outgoing, lines: Mapping[str, str], body: Mapping[str, Any], record: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """What the receiver will read of a request that carries this."""
-    if BODY_KEY in body and not _own_fields(outgoing):
+    if BODY_KEY in body and outgoing.untouched():
         return record
     pairs = [(name, value) for name, value in outgoing.header_items() if isinstance(value, str)]
     content = {key: body[key] if key in body else outgoing.get(key) for key in (BODY_KEY, "metadata")}
     return read([*pairs, *lines.items()], content).fields()
-
-
-def _is_stored(outgoing: Outgoing) -> bool:
-    store = outgoing.get("store")
-    return store is not False if outgoing.api == "responses" else store is True
-
-
-def _put(body: dict[str, Any], outgoing: Outgoing, name: str, value: str) -> None:
-    """A native field, unless the caller set it."""
-    inner = name.removeprefix("metadata.")
-    if inner is name:
-        if not outgoing.has(name):
-            body[name] = value
-        return
-    pairs = body.get("metadata") or _callers_metadata(outgoing)
-    if pairs is not None and inner not in pairs:
-        body["metadata"] = {**pairs, inner: value}
-
-
-def _mapping(found: object) -> Mapping[str, Any] | None:
-    """What the caller set as a map, empty where it set nothing; ``None`` where it set something else."""
-    return cast("Mapping[str, Any]", found or {}) if found is None or isinstance(found, Mapping) else None
-
-
-def _callers_metadata(outgoing: Outgoing) -> Mapping[Any, Any] | None:
-    """The caller's own pairs, from ``metadata`` and from ``extra_body``; ``None`` where they are no mapping."""
-    under = None if outgoing.body is None else outgoing.body.get("metadata")
-    over = None if outgoing.extra is None else outgoing.extra.get("metadata")
-    if (under is None or isinstance(under, Mapping)) and (over is None or isinstance(over, Mapping)):
-        return {**(under or {}), **(over or {})}  # pyright: ignore[reportUnknownVariableType]
-    return None
-
-
-def _own_fields(outgoing: Outgoing) -> dict[str, Any]:
-    """What the caller itself put into the request under our names; the body's object wins, then headers."""
-    own: dict[str, Any] = {}
-    pairs = _callers_metadata(outgoing)
-    if pairs and any(isinstance(key, str) and key.startswith(METADATA_PREFIX) for key in pairs):
-        own.update(from_metadata(pairs))
-    named = [
-        (name, value)
-        for name, value in outgoing.header_items()
-        if isinstance(value, str) and name.lower().startswith(_OURS)
-    ]
-    if named:
-        own.update(from_headers(named))
-    if outgoing.has(BODY_KEY):
-        own.update(from_object(outgoing.get(BODY_KEY)))
-    return own

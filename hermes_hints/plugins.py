@@ -6,19 +6,20 @@ import functools
 import inspect
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .errors import ConfigError
-from .finding import ENTRY_POINT_GROUP, described, imported, in_directory, installed
+from .finding import ENTRY_POINT_GROUP, HOOKS, described, hooks_of, imported, in_directory, installed
 from .hints import Hints, merge_hints, normal_hints
 from .isolation import Implementation, Plugin, run_each
 from .notices import forget, logger
 from .settings import Settings
-from .values import unknown_name
 
 if TYPE_CHECKING:
     import pluggy
+
+    from .profiles import Profile
 
 __all__ = [
     "Admit",
@@ -36,16 +37,9 @@ State = Literal["loaded", "failed", "disabled", "set aside"]
 Admit = Callable[[str], str | None]
 """Why a plugin of this name is not to be loaded; ``None`` when it is."""
 
-_HOOKS: Mapping[str, tuple[str, ...]] = {
-    "configure": ("settings",),
-    "contribute_hints": ("call", "identity"),
-    "request_stamped": ("call", "record", "carriers"),
-}
 _RANK: Mapping[Source, int] = {"entry point": 0, "directory": 1, "registered": 2}
 _DISABLED = "in disabled_plugins"
 _MOST_KEYS = 64
-_MARK = "hermes_hints_impl"
-"""Where `hookimpl` leaves its options on a function."""
 
 
 class LoadedPlugin(NamedTuple):
@@ -64,7 +58,7 @@ class LoadedPlugin(NamedTuple):
 
 
 class _Entry:
-    __slots__ = ("health", "hooks", "location", "module", "name", "order", "section", "source", "state")
+    __slots__ = ("health", "hooks", "location", "module", "name", "order", "profiles", "section", "source", "state")
 
     def __init__(self, name: str, source: Source, location: str, order: int) -> None:
         self.name = name
@@ -76,6 +70,7 @@ class _Entry:
         self.module: object = None
         self.hooks: tuple[str, ...] = ()
         self.section: Mapping[str, Any] = {}
+        self.profiles: Mapping[str, Profile] = {}
 
 
 class Registry:
@@ -91,6 +86,8 @@ class Registry:
         self._searched: set[object] = set()
         self._contributors: tuple[Implementation, ...] = ()
         self._observers: tuple[Implementation, ...] = ()
+        self.profiles: Mapping[str, Profile] = {}
+        """The profiles that plugins declare; another object whenever plugins change."""
 
     @property
     def _manager(self) -> pluggy.PluginManager:
@@ -181,8 +178,12 @@ class Registry:
     def contribute(self, call: object, identity: object) -> dict[str, Any]:
         """The hints of all plugins together; a later plugin wins over an earlier one."""
         hints: dict[str, Any] = {}
-        for _, contributed in self.contributions(call, identity):
-            merge_hints(hints, contributed)
+        contributors = self._contributors
+        if contributors:
+            results = self._run(contributors, (call, identity))
+            for implementation, result in zip(contributors, results, strict=True):
+                if result is not None:
+                    merge_hints(hints, _usable(implementation, result))
         return hints
 
     def contributions(self, call: object, identity: object) -> list[tuple[str, dict[str, Any]]]:
@@ -190,16 +191,20 @@ class Registry:
         contributors = self._contributors
         if not contributors:
             return []
-        results = run_each(contributors, (call, identity), self._settings.budget_ms / 1000)
+        results = self._run(contributors, (call, identity))
         return [
-            (implementation.plugin.name, _usable(implementation.plugin, result))
+            (implementation.plugin.name, _usable(implementation, result))
             for implementation, result in zip(contributors, results, strict=True)
             if result is not None
         ]
 
     def observe(self, call: object, record: object, carriers: object) -> None:
         """Show all observers what leaves."""
-        run_each(self._observers, (call, record, carriers), self._settings.budget_ms / 1000)
+        self._run(self._observers, (call, record, carriers))
+
+    def _run(self, implementations: Sequence[Implementation], arguments: tuple[Any, ...]) -> list[Any]:
+        settings = self._settings
+        return run_each(implementations, arguments, settings.budget_ms / 1000, trusting=settings.trust_plugins)
 
     def _load_one(self, name: str, source: Source, location: str, get: Callable[[], object]) -> None:
         previous = self._entries.pop(name, None)
@@ -220,7 +225,7 @@ class Registry:
             loaded = get()
             entry.module = loaded
             plugin = loaded() if inspect.isclass(loaded) else loaded
-            entry.hooks = _checked(plugin)
+            entry.hooks = hooks_of(plugin)
             if self._manager.register(plugin, name) is None:
                 msg = "pluggy has this name blocked"
                 raise ConfigError(msg)  # noqa: TRY301 - one place says what could not be loaded
@@ -243,21 +248,45 @@ class Registry:
                 except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
                     entry.health.fault("refuses its settings", error, private=False)
                     return False
+        self._declare(entry)
         return True
+
+    def _declare(self, entry: _Entry) -> None:
+        """Ask the plugin for its profiles."""
+        if "hint_profiles" not in entry.hooks:
+            return
+        from .profiles.contributed import profiles_of  # noqa: PLC0415 - most plugins have none
+
+        taken = {
+            name: profile
+            for other in self._entries.values()
+            if other is not entry
+            for name, profile in other.profiles.items()
+        }
+        functions = [
+            found.function
+            for found in self._manager.hook.hint_profiles.get_hookimpls()
+            if found.plugin_name == entry.name
+        ]
+        entry.profiles, problems = profiles_of(functions, entry.name, taken)
+        for problem in problems:
+            entry.health.fault(f"declares no usable profile: {problem}")
 
     def _drop(self, entry: _Entry) -> None:
         if entry.state == "loaded":
             entry.state = "failed"
+            entry.profiles = {}
             self._manager.unregister(name=entry.name)
 
     def _arrange(self) -> None:
         self._contributors = tuple(self._implementations("contribute_hints"))
         self._observers = tuple(self._implementations("request_stamped"))
+        self.profiles = {name: profile for entry in self._entries.values() for name, profile in entry.profiles.items()}
 
     def _implementations(self, hook: str) -> Iterator[Implementation]:
         if not self._entries:
             return
-        arguments = _HOOKS[hook]
+        arguments = HOOKS[hook]
         kept = {(known.plugin, known.function): known for known in (*self._contributors, *self._observers)}
         found = [
             (implementation, self._entries[implementation.plugin_name])
@@ -287,54 +316,12 @@ def _precedence(entry: _Entry) -> tuple[int, str, int]:
     return (_RANK[entry.source], "" if entry.source == "registered" else entry.name, entry.order)
 
 
-def _checked(plugin: object) -> tuple[str, ...]:
-    """The hooks that a plugin implements.
-
-    Raises:
-        ConfigError: it implements none, one that does not exist, or one with other arguments, as a coroutine or wrapper.
-    """
-    names: list[str] = []
-    for attribute in dir(plugin):
-        marks = getattr(inspect.getattr_static(plugin, attribute, None), _MARK, None)
-        function = getattr(plugin, attribute, None)
-        if marks is None:
-            marks = getattr(function, _MARK, None)
-        if not isinstance(marks, Mapping):
-            continue
-        options = cast("Mapping[str, Any]", marks)
-        hook = str(options.get("specname") or attribute)
-        _check(hook, cast("Callable[..., object]", function), options)
-        names.append(hook)
-    if not names:
-        msg = f"it implements no hook; mark a function with hermes_hints.hookimpl, named {' or '.join(_HOOKS)}"
-        raise ConfigError(msg)
-    return tuple(names)
-
-
-def _check(hook: str, function: Callable[..., object], options: Mapping[str, Any]) -> None:
-    if hook not in _HOOKS:
-        raise ConfigError(unknown_name("the hook specification", hook, _HOOKS).replace("field", "hook"))
-    if not inspect.isroutine(function):
-        msg = f"{hook} is a {type(function).__name__}; write a plain function"
-        raise ConfigError(msg)
-    if options.get("wrapper") or options.get("hookwrapper"):
-        msg = f"{hook} is a wrapper; hint plugins are called one by one, write a plain function"
-        raise ConfigError(msg)
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        msg = f"{hook} is a coroutine function, and a request does not wait for one; write a plain function"
-        raise ConfigError(msg)
-    for name, parameter in inspect.signature(function).parameters.items():
-        if name not in _HOOKS[hook]:
-            msg = f"{hook} takes {', '.join(_HOOKS[hook])}, and any of them may be left out; it has no {name!r}"
-            raise ConfigError(msg)
-        if parameter.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
-            msg = f"{hook} is called with positional arguments; write {name!r} as a plain parameter"
-            raise ConfigError(msg)
-
-
-def _usable(plugin: Plugin, result: object) -> dict[str, Any]:
+def _usable(implementation: Implementation, result: object) -> dict[str, Any]:
     """The part of what a plugin returned that can be used; the rest is the plugin's fault."""
+    plugin, said = implementation.plugin, implementation.said
     try:
+        if said is not None and result.__class__ is dict and result == said[0]:
+            return _apart(said[1])
         given = _mapping_of(result)
         if given is None:
             plugin.fault(
@@ -348,7 +335,15 @@ def _usable(plugin: Plugin, result: object) -> dict[str, Any]:
         return {}
     for problem in problems:
         plugin.fault(f"returned what cannot be sent: {problem}")
+    # Text only: of other values some are equal that are written in different ways, as True and 1.
+    if not problems and result.__class__ is dict and {*map(type, given.values())} == {str}:
+        implementation.said = ({**given}, _apart(kept))
     return kept
+
+
+def _apart(hints: dict[str, Any]) -> dict[str, Any]:
+    """The same hints, without the part that becomes the request's own object."""
+    return {**hints, "ext": {**hints["ext"]}} if "ext" in hints else hints
 
 
 def _mapping_of(result: Any) -> Mapping[Any, Any] | None:  # noqa: ANN401 - whatever the plugin returned

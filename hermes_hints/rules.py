@@ -12,6 +12,13 @@ A rule file is YAML (needs PyYAML, which the extra ``dispatcher`` brings)::
           purpose: [title_generation, compression, "*_search"]   # any of these
           user_intent: {present: false}                          # and this
         model: local-tiny
+      - name: not for guests
+        match: {user_id: "guest-*"}
+        reject: Guests have no model here.
+
+A rule chooses a ``model``, or refuses the request with ``reject``, the text that the caller is answered. Beside the
+model or in its place it may give ``tags`` and a ``priority``, a whole number from 0 (served first) to 255; LiteLLM acts
+on these, the embedded dispatcher does not.
 
 ``match`` takes any field of the wire record, ``ext.<vendor.key>``, ``model`` (the model asked for) and ``api``
 (``chat.completions``, ``responses``, …); all of its keys must match. A value is the exact text, where ``*`` stands for
@@ -25,7 +32,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +40,7 @@ from typing import NoReturn, get_args
 import yaml
 
 from .carriers import text_of
+from .conditions import Condition, Pattern, Presence, normal
 from .errors import ConfigError
 from .hints import Priority
 from .record import Record
@@ -51,91 +58,55 @@ _VOCABULARY: Mapping[str, tuple[str, ...]] = {
 }
 """Fields with few possible values: a pattern that none of them matches is a mistake."""
 
-_STAR = re.compile(r"(?<!\\)\*")
+_KEYS = {
+    "name": "what logs call it",
+    "match": "fields and values",
+    "model": "the model to serve",
+    "reject": "what the caller is told",
+    "tags": "a list of texts",
+    "priority": "a whole number",
+}
+"""Of a rule."""
+
+_LAST = 255
+"""The highest number of LiteLLM's request priorities (docs.litellm.ai/docs/scheduler)."""
+
 _NEEDS_QUOTES = "put text into quotes that begins with one of @ ` * & ! # % [ { or that contains ': ' or ' #'"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The model that serves a request, the name of the rule that chose it (``default``: none did), and why."""
+    """The model that serves a request, the name of the rule that chose it (``default``: none did), and why.
+
+    ``reject`` is what the caller is told where the rule refuses the request: then no model serves it. ``tags`` and
+    ``priority`` are for receivers that know them, as LiteLLM does.
+    """
 
     model: str
     rule_name: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """Matches text: ``parts`` are what stands between the stars, a single one means exactly that text."""
-
-    written: str
-    parts: tuple[str, ...]
-
-    @classmethod
-    def of(cls, written: str) -> Pattern:
-        """Compile a pattern as it is written in a rule file."""
-        return cls(written, tuple(part.replace("\\*", "*") for part in _STAR.split(_normal(written))))
-
-    def matches(self, text: str) -> bool:
-        """Whether ``text`` (in normal form C) matches; takes time linear in its length for any pattern."""
-        first, *inner = self.parts
-        if not inner:
-            return text == first
-        last = inner.pop()
-        at, end = len(first), len(text) - len(last)
-        if at > end or not text.startswith(first) or not text.endswith(last):
-            return False
-        for part in inner:
-            found = text.find(part, at, end)
-            if found < 0:
-                return False
-            at = found + len(part)
-        return True
-
-    def holds(self, values: tuple[str, ...]) -> bool:
-        """Whether any of a field's values matches."""
-        return any(self.matches(value) for value in values)
-
-    def __str__(self) -> str:
-        return repr(self.written)
-
-
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """Matches any value at all (``present``), or an absent field."""
-
-    present: bool
-
-    def holds(self, values: tuple[str, ...]) -> bool:
-        """Whether the field has a value, or has none."""
-        return bool(values) is self.present
-
-    def __str__(self) -> str:
-        return "present" if self.present else "absent"
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One key of ``match``: a field and what it may be."""
-
-    field: str
-    tests: tuple[Pattern | Presence, ...]
-
-    def holds(self, values: tuple[str, ...]) -> bool:
-        """Whether the field's values satisfy any of the tests."""
-        return any(test.holds(values) for test in self.tests)
-
-    def __str__(self) -> str:
-        return f"{self.field} is {' or '.join(map(str, self.tests))}"
+    reject: str | None = None
+    tags: tuple[str, ...] = ()
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: the model to serve when all conditions hold."""
+    """One rule: what is done when all conditions hold. Without ``model``, the one serves that would without the rule."""
 
     name: str
     match: tuple[Condition, ...]
-    model: str
+    model: str | None = None
+    reject: str | None = None
+    tags: tuple[str, ...] = ()
+    priority: int | None = None
+
+    @property
+    def outcome(self) -> str:
+        """What is done, in a few words."""
+        if self.reject is not None:
+            return f"refused: {self.reject}"
+        return self.model or "the model that serves without it"
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.match))
@@ -143,15 +114,16 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A rule file, compiled."""
+    """A rule file, compiled. Without ``default``, the model asked for serves where no rule chooses one."""
 
-    default: str
+    default: str | None
     rules: tuple[Rule, ...] = ()
 
     @property
     def models(self) -> tuple[str, ...]:
         """Every model that can be chosen, each once, the default first."""
-        return tuple(dict.fromkeys((self.default, *(rule.model for rule in self.rules))))
+        chosen = (self.default, *(rule.model for rule in self.rules))
+        return tuple(dict.fromkeys(model for model in chosen if model is not None))
 
     def choose(self, record: Record, *, model: str | None, api: str | None) -> Choice:
         """Choose the model for a request: the first rule that matches, else the default. Pure.
@@ -164,14 +136,20 @@ class Rules:
         The reason is made of the rule's own words; it repeats nothing of the request.
         """
         facts = _facts(record, model, api)
+        otherwise = self.default or model or ""
         for rule in self.rules:
             if all(condition.holds(facts.get(condition.field, ())) for condition in rule.match):
-                return Choice(rule.model, rule.name, str(rule))
-        return Choice(self.default, _DEFAULT, "no rule matched")
+                chosen = rule.model or otherwise
+                return Choice(chosen, rule.name, str(rule), rule.reject, rule.tags, rule.priority)
+        return Choice(otherwise, _DEFAULT, "no rule matched")
 
 
-def load_rules(path: str | os.PathLike[str]) -> Rules:
+def load_rules(path: str | os.PathLike[str], *, needs_default: bool = True) -> Rules:
     """Read a rule file (UTF-8).
+
+    Args:
+        path: the file.
+        needs_default: whether ``default`` must be there; without it, the model asked for serves.
 
     Raises:
         ConfigError: the file cannot be read, or says something wrong: with its name, the line, the key, the value
@@ -187,11 +165,11 @@ def load_rules(path: str | os.PathLike[str]) -> Rules:
         byte = error.object[error.start]
         msg = f"{os.fspath(path)}, line {line}: byte {byte:#x} is not UTF-8; save the file as UTF-8"
         raise ConfigError(msg) from None
-    return parse_rules(text, source=os.fspath(path))
+    return parse_rules(text, os.fspath(path), needs_default=needs_default)
 
 
-def parse_rules(text: str, source: str = "rules") -> Rules:
-    """Read the text of a rule file; ``source`` is what errors call it.
+def parse_rules(text: str, source: str = "rules", *, needs_default: bool = True) -> Rules:
+    """Read the text of a rule file; ``source`` is what errors call it, ``needs_default`` as for `load_rules`.
 
     Raises:
         ConfigError: as `load_rules`.
@@ -213,9 +191,10 @@ def parse_rules(text: str, source: str = "rules") -> Rules:
         msg = f"{source}, line 1: is nested far too deeply; a rule file needs four levels"
         raise ConfigError(msg) from None
     if root is None:
-        msg = f"{source}, line 1: is empty; it needs at least 'default: <model>'"
+        least = "default: <model>" if needs_default else "rules: []"
+        msg = f"{source}, line 1: is empty; it needs at least {least!r}"
         raise ConfigError(msg)
-    return _Reader(source).rules(root)
+    return _Reader(source).rules(root, needs_default=needs_default)
 
 
 class _Reader:
@@ -224,27 +203,32 @@ class _Reader:
     def __init__(self, source: str) -> None:
         self._source = source
 
-    def rules(self, root: yaml.Node) -> Rules:
+    def rules(self, root: yaml.Node, *, needs_default: bool) -> Rules:
         what = "the rule file"
         given = self._mapping(root, what, {"default": "the model where no rule matches", "rules": "a list of rules"})
-        if "default" not in given:
+        if "default" not in given and needs_default:
             self._fail(root, "'default' is missing; add 'default: <model>', the model where no rule matches")
+        default = self._text(given["default"], "default") if "default" in given else None
         listed = given.get("rules")
         if listed is None:
-            return Rules(self._text(given["default"], "default"))
+            return Rules(default)
         if not isinstance(listed, yaml.SequenceNode):
             self._fail(listed, f"rules is {_shown(listed)}; write a list, each rule beginning with '- ' ([] for none)")
         names: dict[str, int] = {_DEFAULT: 0}
         rules = tuple(self._rule(node, number, names) for number, node in enumerate(listed.value, 1))
-        return Rules(self._text(given["default"], "default"), rules)
+        return Rules(default, rules)
 
     def _rule(self, node: yaml.Node, number: int, names: dict[str, int]) -> Rule:
         what = f"rule {number}"
-        keys = {"name": "what logs call it", "match": "fields and values", "model": "the model to serve"}
-        given = self._mapping(node, what, keys)
-        for key in ("match", "model"):
-            if key not in given:
-                self._fail(node, f"{what} has no {key!r}; add '{key}: …' ({keys[key]})")
+        given = self._mapping(node, what, _KEYS)
+        if "match" not in given:
+            self._fail(node, f"{what} has no 'match'; add 'match: …' ({_KEYS['match']})")
+        if not given.keys() - {"name", "match"}:
+            self._fail(
+                node, f"{what} has no 'model'; add 'model: …' ({_KEYS['model']}), or 'reject', 'tags', 'priority'"
+            )
+        if "reject" in given and (more := given.keys() & {"model", "tags", "priority"}):
+            self._fail(given["reject"], f"{what} rejects, so {min(more)!r} has no effect; keep one of the two")
         name = self._text(given["name"], f"{what}: name") if "name" in given else what
         if name in names:
             before = f"line {names[name]}" if names[name] else "the default, whose name it is"
@@ -254,7 +238,23 @@ class _Reader:
         if not match:
             self._fail(given["match"], f"{what}: match is empty; name a field, or use 'default' for what always holds")
         conditions = tuple(self._condition(field, value, what) for field, value in match.items())
-        return Rule(name, conditions, self._text(given["model"], f"{what}: model"))
+        model, reject = (
+            self._text(given[key], f"{what}: {key}") if key in given else None for key in ("model", "reject")
+        )
+        tags = self._tags(given["tags"], f"{what}: tags") if "tags" in given else ()
+        priority = self._priority(given["priority"], f"{what}: priority") if "priority" in given else None
+        return Rule(name, conditions, model, reject, tags, priority)
+
+    def _tags(self, node: yaml.Node, where: str) -> tuple[str, ...]:
+        if not isinstance(node, yaml.SequenceNode) or not node.value:
+            self._fail(node, f"{where} is {_shown(node)}; write a list of texts, such as [eu, background]")
+        return tuple(self._text(item, where) for item in node.value)
+
+    def _priority(self, node: yaml.Node, where: str) -> int:
+        written = _shown(node)
+        if node.tag != _tag("int") or not re.fullmatch("[0-9]{1,3}", node.value) or int(node.value) > _LAST:
+            self._fail(node, f"{where} is {written}; write a whole number from 0 (served first) to {_LAST}")
+        return int(node.value)
 
     def _condition(self, field: str, node: yaml.Node, what: str) -> Condition:
         where = f"{what}: match: {field}"
@@ -333,18 +333,14 @@ def _facts(record: Record, model: str | None, api: str | None) -> dict[str, tupl
     facts: dict[str, tuple[str, ...]] = {}
     for field, value in record.fields().items():
         if field == "ext":
-            facts.update((_EXT + key, (_normal(text_of(item)),)) for key, item in value.items())
+            facts.update((_EXT + key, (normal(text_of(item)),)) for key, item in value.items())
         else:
-            facts[field] = tuple(map(_normal, value)) if field == "labels" else (_normal(text_of(value)),)
+            facts[field] = tuple(map(normal, value)) if field == "labels" else (normal(text_of(value)),)
     if model:
-        facts["model"] = (_normal(model),)
+        facts["model"] = (normal(model),)
     if api:
         facts["api"] = (api,)
     return facts
-
-
-def _normal(text: str) -> str:
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _tag(name: str) -> str:

@@ -22,6 +22,8 @@ _VERSION = 1
 _MOST_BYTES = 1 << 20
 _MOST_CHARS = 512
 _MOST = 1024
+_LOWER = frozenset({0, 1, 3})
+"""The numbers of the rungs below the full one."""
 
 
 class HeldRung(NamedTuple):
@@ -65,7 +67,7 @@ def _entries(found: object, now: float) -> Iterator[HeldRung]:
             isinstance(origin, str)
             and (model is None or isinstance(model, str))
             and type(rung) is int
-            and rung in {0, 1}
+            and rung in _LOWER
             and isinstance(until, int | float)
             and isinstance(rules, str)
             and now < until

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 from .families import Family, family_of
 from .ladder import Rung
-from .pipeline import Outgoing, Pipeline, Stamp, Testimony, Witness
+from .outgoing import Outgoing
+from .pipeline import Pipeline, Stamp, Testimony, Witness
 from .wire import TICKET
 
 __all__ = ["Sending", "prepared"]
@@ -20,7 +21,7 @@ __all__ = ["Sending", "prepared"]
 class Sending:
     """One request on its way down the ladder."""
 
-    __slots__ = ("_pipeline", "_refused", "_stamp", "bare", "client", "options")
+    __slots__ = ("_pipeline", "_refused", "_stamp", "bare", "client", "options", "watch")
 
     def __init__(self, pipeline: Pipeline, client: Any, bare: Any, stamp: Stamp | None) -> None:
         self.client = client
@@ -29,6 +30,8 @@ class Sending:
         self._pipeline = pipeline
         self._stamp = stamp
         self._refused: tuple[Stamp, Exception, bool] | None = None
+        self.watch = None if stamp is None else pipeline.watch(client, stamp.decision)
+        """Looks at the answer where it may tell what the endpoint is; to be ended by whoever sends."""
 
     def unstamped(self, options: Any) -> Any:
         """``options`` that a wrapper made of these, without what was stamped here; the same object where nothing was."""
@@ -110,16 +113,19 @@ def _mapping(value: object) -> Mapping[str, Any] | None:
 
 
 def _outgoing(client: Any, options: Any, family: Family) -> Outgoing:
-    body = _mapping(options.json_data)
-    readable = body is not None or options.json_data is None
+    given = options.json_data
+    body = _mapping(given)
+    readable = (body is not None or given is None) and getattr(options, "content", None) is None
+    own = getattr(client, "_custom_headers", None)
+    # By position: by name it takes a microsecond more.
     return Outgoing(
-        api=family.api,
-        body=body,
-        extra=options.extra_json,
-        headers=_mapping(options.headers or None),
-        client_headers=_mapping(getattr(client, "_custom_headers", None) or None),
-        body_allowed=family.body and readable and getattr(options, "content", None) is None,
-        strict=family.strict,
+        family.api,
+        body,
+        options.extra_json,
+        _mapping(options.headers or None),
+        family.body and readable,
+        _mapping(own or None),
+        family.strict,
     )
 
 

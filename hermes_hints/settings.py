@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from .errors import ConfigError
 from .privacy import Privacy
 from .values import unknown_name
 
+if TYPE_CHECKING:
+    from .profiles import Profile
+
 __all__ = ["EndpointRule", "Settings", "state_directory"]
+
+_known: ContextVar[Mapping[str, Profile] | None] = ContextVar("hermes_hints_profiles", default=None)
+"""The profiles that the rules of the settings which are being checked may name; ``None``: the built-in ones."""
 
 
 class _Section(BaseModel):
@@ -58,16 +74,18 @@ class EndpointRule(_Section):
     @field_validator("profile")
     @classmethod
     def _profile(cls, name: str) -> str:
-        from .profiles import find_profile  # noqa: PLC0415 - likewise
+        from .profiles import BUILTIN, find_profile  # noqa: PLC0415 - likewise
 
-        return find_profile(name).name
+        # One with a dot is a plugin's, and plugins are loaded by these very settings.
+        return name if "." in name else find_profile(name, known=_known.get() or BUILTIN).name
 
     @model_validator(mode="after")
     def _star(self) -> Self:
         from .endpoints import parse_match  # noqa: PLC0415 - likewise
         from .profiles import BUILTIN  # noqa: PLC0415 - likewise
 
-        if parse_match(self.match).host == "*" and not BUILTIN[self.profile].silent:
+        profile = (_known.get() or BUILTIN).get(self.profile)
+        if parse_match(self.match).host == "*" and (profile is None or not profile.silent):
             msg = f"match {self.match!r} covers hosts that nobody named; name each host, or give it the profile 'off'"
             raise ValueError(msg)
         return self
@@ -93,10 +111,29 @@ class Settings(_Section):
     """Where hint plugins of your own lie, a file or folder each. Default: none outside Hermes."""
     disabled_plugins: tuple[str, ...] = ()
     """Names of hint plugins that are not to be loaded."""
+    profiles: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict[str, Mapping[str, Any]])
+    """Profiles of your own, by name: each a mapping of the fields of `hermes_hints.profiles.Profile`, and ``like``."""
     plugins: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict[str, Mapping[str, Any]])
     """Each hint plugin's own settings, by its name."""
     budget_ms: Annotated[float, Field(gt=0, le=1000)] = 20.0
     """Time for all hint plugins together on one call, in milliseconds."""
+    trust_plugins: bool = True
+    """Whether a hint plugin that has computed well for sixteen calls runs in the caller's own thread from then on. That
+    saves some 12 µs a call, but one that hangs later holds up the call that it hangs in."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_profiles(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - as above
+        declared = cast("Mapping[str, object]", data).get("profiles") if isinstance(data, Mapping) else None
+        if not isinstance(declared, Mapping):
+            return handler(data)
+        from .profiles.parsing import parse_profiles  # noqa: PLC0415 - not before one is declared
+
+        token = _known.set(parse_profiles(cast("Mapping[object, object]", declared)))
+        try:
+            return handler(data)
+        finally:
+            _known.reset(token)
 
     @field_validator("hints_directory")
     @classmethod
@@ -121,6 +158,16 @@ class Settings(_Section):
         except ValidationError as error:
             raise ConfigError(_sentence(error, where)) from None
 
+    def known_profiles(self) -> Mapping[str, Profile]:
+        """The profiles by name: the built-in ones and those that are declared here."""
+        from .profiles import BUILTIN  # noqa: PLC0415 - as above
+
+        if not self.profiles:
+            return BUILTIN
+        from .profiles.parsing import parse_profiles  # noqa: PLC0415 - likewise
+
+        return parse_profiles(self.profiles)
+
     def key_file(self) -> Path:
         """Where the key for pseudonyms is kept when none is given."""
         return state_directory() / "pseudonym.key"
@@ -129,6 +176,11 @@ class Settings(_Section):
     def rung_file() -> Path:
         """Where it is kept which endpoints refuse hints, and until when they get fewer."""
         return state_directory() / "rungs.json"
+
+    @staticmethod
+    def recognised_file() -> Path:
+        """Where it is kept which endpoints were recognised by their answers."""
+        return state_directory() / "recognised.json"
 
     def key_text(self) -> str | None:
         """The key for pseudonyms that the operator gave, here or in ``$HERMES_HINTS_KEY``."""
@@ -161,8 +213,10 @@ def state_directory() -> Path:
 
 def _sentence(error: ValidationError, where: str) -> str:
     first = error.errors(include_url=False)[0]
-    place = ".".join((where, *(str(part) for part in first["loc"])))
     reason = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
+    if reason.startswith("profiles."):
+        return f"{where}.{reason}"
+    place = ".".join((where, *(str(part) for part in first["loc"])))
     shown = first.get("input")
     # The whole of the settings, a plugin's own, or an endpoint with credentials may hold a secret.
     told = (

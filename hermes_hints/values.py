@@ -179,7 +179,7 @@ def ext_entries(value: object) -> dict[str, Scalar] | None:
     """
     if value is None:
         return None
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         msg = f"must be a mapping, not {type(value).__name__}"
         raise ValueError(msg)
     entries = cast("Mapping[object, object]", value)

@@ -19,13 +19,13 @@ LAYERS = (
     ("wire",),
     ("call", "carriers", "record", "signature"),
     ("receive", "rules", "schema"),
-    ("context", "endpoints", "finding", "hookspecs", "isolation", "privacy", "profiles", "rungs"),
-    ("ladder", "settings"),
+    ("context", "endpoints", "finding", "hookspecs", "isolation", "outgoing", "privacy", "profiles", "rungs"),
+    ("inbound", "ladder", "settings"),
     ("plugins", "policy"),
     ("pipeline",),
     ("sending",),
     ("openai",),
-    ("dispatcher", "hermes", "litellm"),
+    ("dispatcher", "hermes", "litellm", "scaffold", "testing"),
     ("cli",),
     ("__init__",),
 )
@@ -35,7 +35,9 @@ UPWARD = {("hermes/plugin.py", "cli")}
 RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
 FOREIGN = {
     "pluggy": {"plugins", "hookspecs"},
+    "aiohttp": {"inbound"},
     "openai": {"openai"},
+    "pytest": {"testing"},
     "httpx": set(),
     "httpx2": set(),
     "litellm": {"litellm"},

@@ -35,9 +35,9 @@ def chosen(match: str, record: Record, model: str | None = "asked", api: str | N
     return rules.choose(record, model=model, api=api).model == "this"
 
 
-def mistake(text: str) -> str:
+def mistake(text: str, **options) -> str:
     with pytest.raises(ConfigError) as caught:
-        parse_rules(text, source="rules.yaml")
+        parse_rules(text, source="rules.yaml", **options)
     return str(caught.value)
 
 
@@ -182,6 +182,40 @@ def test_error_names_the_file_it_was_read_from(tmp_path):
     assert str(caught.value).startswith(f"{file}, line 2: ")
 
 
+def test_a_rule_refuses_gives_tags_or_a_priority_with_or_without_a_model():
+    rules = parse_rules("""
+        default: local
+        rules:
+          - {match: {user_id: guest}, reject: Guests have no model here.}
+          - {match: {purpose: main}, model: cloud, tags: [eu, paid], priority: 0}
+          - {match: {purpose: "title*"}, priority: 255}
+        """)
+
+    def chosen(**fields):
+        return rules.choose(Record(**fields), model="asked", api=None)
+
+    assert (chosen(user_id="guest").reject, chosen(user_id="guest").rule_name) == (
+        "Guests have no model here.",
+        "rule 1",
+    )
+    main = chosen(purpose="main")
+    assert (main.model, main.tags, main.priority, main.reject) == ("cloud", ("eu", "paid"), 0, None)
+    title = chosen(purpose="title_generation")
+    assert (title.model, title.tags, title.priority) == ("local", (), 255)
+    assert rules.models == ("local", "cloud")
+
+
+def test_without_a_default_the_model_asked_for_serves(tmp_path):
+    file = tmp_path / "rules.yaml"
+    file.write_text("rules:\n  - {match: {user_id: u}, model: b}\n  - {match: {user_id: v}, priority: 1}\n")
+    rules = load_rules(file, needs_default=False)
+    assert [rules.choose(Record(user_id=user), model="asked", api=None).model for user in "uvw"] == [
+        *("b", "asked", "asked")
+    ]
+    assert rules.models == ("b",)
+    assert mistake("", needs_default=False).endswith("it needs at least 'rules: []'")
+
+
 RULE = "default: a\nrules:\n  - match: {user_id: u}\n    model: b\n"
 
 
@@ -211,6 +245,23 @@ RULE = "default: a\nrules:\n  - match: {user_id: u}\n    model: b\n"
         (RULE + "  - match: {user_id: v}\n    model: c\n    name: rule 1\n", 7, "name 'rule 1' is taken by line 3"),
         ("default: a\nrules:\n  - match: {}\n    model: b\n", 3, "match is empty; name a field, or use 'default'"),
         ("default: a\nrules:\n  - match: u\n    model: b\n", 3, "match is 'u'; it must be a mapping of fields"),
+        (RULE + "    tags: eu\n", 5, "rule 1: tags is 'eu'; write a list of texts, such as [eu, background]"),
+        (RULE + "    tags: []\n", 5, "rule 1: tags is a list; write a list of texts"),
+        (RULE + "    tags: [eu, 5]\n", 5, "rule 1: tags is 5, which YAML does not read as text"),
+        (
+            RULE + "    priority: high\n",
+            5,
+            "rule 1: priority is 'high'; write a whole number from 0 (served first) to 255",
+        ),
+        (RULE + "    priority: 256\n", 5, "rule 1: priority is '256'; write a whole number from 0"),
+        (RULE + "    priority: -1\n", 5, "rule 1: priority is '-1'; write a whole number from 0"),
+        (RULE + "    priority: '1'\n", 5, "rule 1: priority is '1'; write a whole number from 0"),
+        (RULE + "    reject: no\n", 5, "rule 1 rejects, so 'model' has no effect; keep one of the two"),
+        (
+            "default: a\nrules:\n  - match: {user_id: u}\n    reject: yes\n",
+            4,
+            "reject is yes, which YAML does not read",
+        ),
     ],
 )
 def test_mistakes_in_the_file(text, line, said):

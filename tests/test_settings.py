@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from strategies import anything, wild_text
 
 from hermes_hints import ConfigError, Settings
+from hermes_hints.profiles import BUILTIN
 from hermes_hints.settings import state_directory
 
 SECRET = "s3cr3t-k3y-0f-th3-0p3rat0r"
@@ -24,8 +25,10 @@ COMPLETE = {
     "signing_key": SECRET[::-1],
     "hints_directory": "/etc/hermes-hints/plugins",
     "disabled_plugins": ["noisy"],
+    "profiles": {"mine": {"like": "headers", "native_headers": {"X-Tenant": "cost_center"}}},
     "plugins": {"cost-center": {"default": "4711"}},
     "budget_ms": 5,
+    "trust_plugins": False,
 }
 
 
@@ -39,7 +42,10 @@ def test_everything_that_can_be_set():
     assert settings.signing_key_text() == SECRET[::-1]
     assert settings.hints_directory == Path("/etc/hermes-hints/plugins")
     assert settings.disabled_plugins == ("noisy",)
+    assert settings.trust_plugins is False
     assert settings.plugins == {"cost-center": {"default": "4711"}}
+    assert settings.profiles == COMPLETE["profiles"]
+    assert set(settings.known_profiles()) == {*BUILTIN, "mine"}
     assert set(COMPLETE) == set(Settings.model_fields)
 
 

@@ -14,7 +14,8 @@ from strategies import anything, hints, identities, json_values, wild_text
 
 from hermes_hints import ConfigError, Identity, Settings
 from hermes_hints.context import hint, identify
-from hermes_hints.pipeline import Outgoing, Pipeline
+from hermes_hints.outgoing import Outgoing
+from hermes_hints.pipeline import Pipeline
 from hermes_hints.plugins import Registry
 from hermes_hints.receive import read, verify
 from hermes_hints.wire import SIGNATURE

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any, get_args
 
+from .. import scaffold
 from ..errors import ConfigError
-from ..families import FAMILIES
 from ..identity import Identity
 from ..privacy import Privacy
+from .apis import APIS
 from .heard import heard
 from .output import own_version
 from .status import PROFILE_FLAGS, WRONG
@@ -47,6 +48,8 @@ def run(args: argparse.Namespace, *, in_host: bool) -> int:
 
     commands = {"doctor": doctor.run, "explain": explain.run, "list": listing.run, "setup": setup.run}
     try:
+        if args.hints_command == "new":
+            return scaffold.run(args)
         with heard() as lines:
             surroundings = find_surroundings(args.hints_config, args.hints_settings, in_host=in_host)
             status = commands[args.hints_command](args, surroundings, lines)
@@ -69,6 +72,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     _add_explain(commands)
     _command(commands, "list", "hint plugins: from where, in which state, and what went wrong")
     _add_setup(commands)
+    _add_new(commands)
 
 
 def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:  # noqa: ANN401 - argparse keeps its type private
@@ -103,8 +107,8 @@ def _add_explain(commands: Any) -> None:  # noqa: ANN401 - likewise
     what.add_argument("--purpose", metavar="TEXT", dest="hints_purpose")
     what.add_argument("--model", metavar="NAME", dest="hints_model")
     what.add_argument("--message", metavar="TEXT", dest="hints_message", help="what the user wrote, for hint plugins")
-    families = [family.api for family in FAMILIES.values()]
-    what.add_argument("--api", choices=families, default=families[0], dest="hints_api", help="default: %(default)s")
+    api = "default: what the configuration has for the endpoint, else chat.completions"
+    what.add_argument("--api", choices=list(APIS), dest="hints_api", help=api)
     what.add_argument("--stream", action="store_true", dest="hints_stream")
     body = "a file with the rest of the JSON body, as the caller would send it; - for standard input"
     what.add_argument("--request", metavar="FILE", dest="hints_request", help=body)
@@ -124,6 +128,14 @@ def _add_setup(commands: Any) -> None:  # noqa: ANN401 - likewise
         "--no-probe", action="store_true", dest="hints_no_probe", help="do not ask the endpoint what it is"
     )
     _add_choice(parser, "default: by what the endpoint is")
+
+
+def _add_new(commands: Any) -> None:  # noqa: ANN401 - likewise
+    summary = "write a new hint plugin: a hook, a manifest, tests that pass, a README"
+    parser = commands.add_parser(
+        "new", help=summary, description=summary[0].upper() + summary[1:] + ".", epilog=_EPILOG
+    )
+    scaffold.add_arguments(parser)
 
 
 def _add_choice(parser: argparse.ArgumentParser, default: str) -> None:

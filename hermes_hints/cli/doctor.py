@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import ConfigError
-from ..hermes.configuration import PLUGIN, admission, section
 from ..pipeline import Pipeline
 from ..plugins import LoadedPlugin, registry
 from ..privacy import Keyring
 from ..settings import Settings
+from .directory_report import report_directory
 from .endpoint_report import EndpointReport, report_endpoints
+from .host_report import doors, report_commands, report_host
 from .output import own_version, problem_lines, say, say_json, table
 from .remedies import Problem, Remedy, remedy_for_settings
 from .rule_report import RuleReport, report_rules
@@ -31,7 +31,7 @@ class Report:
     host: str | None
     """As on the wire: ``hermes-agent/0.19.0``."""
     doors: Mapping[str, bool]
-    """Whether each place of the host that is read is there."""
+    """Whether each place of the host that is used is there."""
     configuration: str | None
     settings: str
     """``loaded``, or what is wrong with them."""
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, surroundings: Surroundings, _heard: list[str])
 
 
 def _report(surroundings: Surroundings, probe: str) -> Report:
-    problems = [*_of_host(surroundings)]
+    problems = [*report_host(surroundings)]
     notes: list[Problem] = []
     endpoints: Sequence[EndpointReport] = ()
     rules: Sequence[RuleReport] = ()
@@ -73,13 +73,14 @@ def _report(surroundings: Surroundings, probe: str) -> Report:
         endpoints, found, noted = report_endpoints(surroundings, settings, pipeline, probe)
         rules, shadowed = report_rules(settings, endpoints, surroundings.place)
         of_plugins, disabled = _of_plugins(plugins, surroundings.place)
-        problems += [*_of_key(settings, endpoints), *found, *of_plugins]
+        problems += report_commands(settings, surroundings.place)
+        problems += [*_of_key(settings, endpoints), *found, *report_directory(surroundings, settings), *of_plugins]
         notes += [*noted, *shadowed, *disabled]
     host = surroundings.host
     return Report(
         own_version(),
         None if host is None else host.agent or "hermes-agent",
-        {} if host is None else {name: door is not None for name, door in host.doors().items()},
+        {} if host is None else doors(host),
         None if surroundings.file is None else str(surroundings.file),
         state,
         endpoints,
@@ -88,36 +89,6 @@ def _report(surroundings: Surroundings, probe: str) -> Report:
         problems,
         notes,
     )
-
-
-def _of_host(surroundings: Surroundings) -> list[Problem]:
-    problems: list[Problem] = []
-    host, configuration = surroundings.host, surroundings.configuration
-    if host is not None:
-        problems += [
-            Problem(f"this Hermes has no {name}: requests carry less identity", Remedy("shell", "hermes update"))
-            for name in host.missing()
-        ]
-    if configuration is not None and section(configuration, "plugins").get("isolation") == "host":
-        what = (
-            "plugins.isolation is host: hermes-hints runs outside the process that calls models and can stamp nothing"
-        )
-        problems.append(Problem(what, Remedy("plugins", "isolation: in_process")))
-    if configuration is not None and not surroundings.in_host:
-        unwanted = admission(configuration)(PLUGIN)
-        if unwanted is not None:
-            out = "plugins.disabled" in unwanted
-            remedy = (
-                Remedy("plugins.disabled", f"# leave out: {PLUGIN}")
-                if out
-                else Remedy("plugins.enabled", f"- {PLUGIN}")
-            )
-            problems.append(Problem(f"Hermes does not load {PLUGIN}: it is {unwanted}", remedy))
-        if os.environ.get("HERMES_SAFE_MODE"):
-            problems.append(
-                Problem("HERMES_SAFE_MODE is set: Hermes loads no plugins", Remedy("shell", "unset HERMES_SAFE_MODE"))
-            )
-    return problems
 
 
 def _of_key(settings: Settings, endpoints: Sequence[EndpointReport]) -> list[Problem]:

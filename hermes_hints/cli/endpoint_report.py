@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,13 @@ from pydantic import SecretStr
 from ..call import CALL_FIELDS
 from ..hints import Hints
 from ..identity import Identity
-from ..pipeline import Outgoing, Pipeline
+from ..pipeline import Pipeline
 from ..plugins import Registry
 from ..policy import Decision
 from ..profiles import BUILTIN
 from ..settings import Settings
+from .apis import api_of, outgoing_to
+from .host_report import isolated
 from .recognition import Recognised, recognise_all
 from .remedies import Problem, named
 from .suggestion import misfit, suggested
@@ -28,7 +30,6 @@ __all__ = ["STAND_IN_KEY", "EndpointReport", "Held", "report_endpoints"]
 STAND_IN_KEY = SecretStr("stand-in-for-a-key-that-is-not-made-by-looking")
 """In place of the operator's key where only the form of a request is shown."""
 
-_APIS: Mapping[str | None, str] = {"codex_responses": "responses", "anthropic_messages": "messages"}
 _NOT_ASKED = Recognised(None, reads_hints=False, detail="not asked")
 
 
@@ -68,6 +69,7 @@ class EndpointReport:
             ("policy", f"{self.profile}, {self.privacy}: {self.reason}"),
             ("is", f"{known}{reads}: {self.answer}"),
             *(("rung", f"{held.rung} for {held.model} until {held.until}") for held in self.rungs),
+            *([("rung", "full")] if self.sends and not self.rungs else []),
             ("gets", ", ".join(self.sends) or "nothing"),
         ]
         return [f"  {self.url}", *(f"    {name:<8}{text}" for name, text in told)]
@@ -95,13 +97,15 @@ def report_endpoints(
         )
     )
     sample = Pipeline(settings.model_copy(update={"pseudonym_key": STAND_IN_KEY}), plugins=Registry())
+    apart = isolated(surroundings.configuration)
     reports: list[EndpointReport] = []
     problems: list[Problem] = []
     notes = [Problem(sentence, None) for sentence in unknown]
     for target, decision, ask in zip(targets, decisions, asked, strict=True):
         recognised = next(answers) if ask else _NOT_ASKED
         held = _held(pipeline, decision)
-        reports.append(_report(target, decision, recognised, held, _sends(sample, target, decision)))
+        sends = _sends(sample, target, decision, apart=apart)
+        reports.append(_report(target, decision, recognised, held, sends))
         problems += _to_mend(decision, recognised, held, surroundings.place)
         notes += _to_know(decision, surroundings.place)
     return reports, problems, notes
@@ -121,10 +125,12 @@ def _held(pipeline: Pipeline, decision: Decision) -> list[Held]:
     ]
 
 
-def _sends(sample: Pipeline, target: Target, decision: Decision) -> list[str]:
-    """What a request to this endpoint that has every field would carry, by name and number, never by value."""
-    api = _APIS.get(target.api_mode, "chat.completions")
-    outgoing = Outgoing(api, {"model": target.model, "messages": []}, None, None)
+def _sends(sample: Pipeline, target: Target, decision: Decision, *, apart: bool) -> list[str]:
+    """What a request to this endpoint that has every field would carry, by name and number, never by value.
+
+    ``apart``: the host keeps plugins in a process of their own.
+    """
+    outgoing = outgoing_to(api_of(target.api_mode), {"model": target.model, "messages": []}, apart=apart)
     facts: dict[str, Any] = dict.fromkeys((*CALL_FIELDS, *Hints.model_fields), "text")
     facts |= {"call": 1, "priority": "normal", "labels": ("text",), "ext": {"vendor.key": "text"}}
     stamp = sample.stamp(outgoing, decision, Identity(**dict.fromkeys(Identity.model_fields, "text")), facts)

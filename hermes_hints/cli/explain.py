@@ -38,10 +38,11 @@ def run(args: argparse.Namespace, surroundings: Surroundings, heard: list[str]) 
     """
     settings = surroundings.settings()
     surroundings.load_plugins(settings)
-    base_url, model = _endpoint(args.hints_base_url, surroundings)
+    base_url, model, api_mode = _endpoint(args.hints_base_url, surroundings)
     settings, stand_in = _without_making_a_key(settings)
     endpoint = parse_endpoint(base_url)
     profile = args.hints_profile
+    known = {**settings.known_profiles(), **registry.profiles}
     host = surroundings.host
     plugins = Overheard(registry)
     pipeline = Pipeline(
@@ -49,11 +50,12 @@ def run(args: argparse.Namespace, surroundings: Surroundings, heard: list[str]) 
         plugins=plugins,
         identity=NOBODY if host is None else Identity(agent=host.agent),
         privacy=args.hints_privacy,
-        named=None if profile is None else (endpoint, find_profile(profile, key="--endpoint-profile")),
+        named=None if profile is None else (endpoint, find_profile(profile, key="--endpoint-profile", known=known)),
     )
     decision = pipeline.decide(base_url)
     with hints_of(args.hints_hints):
-        told = explained(pipeline, plugins, decision, outgoing_of(args, model), given_of(args, pipeline.identity))
+        outgoing = outgoing_of(args, model, api_mode)
+        told = explained(pipeline, plugins, decision, outgoing, given_of(args, pipeline.identity))
     told = replace(told, notes=_notes(told, decision, surroundings.place, heard, stand_in=stand_in))
     if args.hints_json:
         say_json(told)
@@ -62,16 +64,17 @@ def run(args: argparse.Namespace, surroundings: Surroundings, heard: list[str]) 
     return OK
 
 
-def _endpoint(base_url: str | None, surroundings: Surroundings) -> tuple[str, str | None]:
-    """The URL, by default the main model's, and the model that the configuration names for it."""
+def _endpoint(base_url: str | None, surroundings: Surroundings) -> tuple[str, str | None, str | None]:
+    """The URL, by default the main model's, and the model and the API that the configuration names for it."""
     targets, _ = find_targets(surroundings.configuration or {})
     if base_url is None:
         if not targets:
             msg = "--base-url: say which endpoint; the configuration names none"
             raise ConfigError(msg)
-        return targets[0].base_url, targets[0].model
+        return targets[0].base_url, targets[0].model, targets[0].api_mode
     endpoint = parse_endpoint(base_url)
-    return base_url, next((target.model for target in targets if target.endpoint == endpoint), None)
+    found = next((target for target in targets if target.endpoint == endpoint), None)
+    return (base_url, None, None) if found is None else (base_url, found.model, found.api_mode)
 
 
 def _without_making_a_key(settings: Settings) -> tuple[Settings, bool]:

@@ -12,9 +12,11 @@ from typing import Any
 
 from .. import carriers
 from ..context import current
+from ..hints import merge_hints
 from ..identity import Identity
 from ..ladder import Rung
-from ..pipeline import Outgoing, Pipeline, Stamp
+from ..outgoing import Outgoing
+from ..pipeline import Pipeline, Stamp
 from ..plugins import Registry
 from ..policy import Decision
 from ..receive import read
@@ -80,6 +82,7 @@ class Overheard(Registry):
     def __init__(self, plugins: Registry) -> None:
         super().__init__()
         self._plugins = plugins
+        self.profiles = plugins.profiles
         self.said: list[tuple[str, dict[str, Any]]] | None = None
 
     @property
@@ -92,6 +95,13 @@ class Overheard(Registry):
         if self.said is None:
             self.said = self._plugins.contributions(call, identity)
         return self.said
+
+    def contribute(self, call: object, identity: object) -> dict[str, Any]:
+        """The same, together."""
+        hints: dict[str, Any] = {}
+        for _, contributed in self.contributions(call, identity):
+            merge_hints(hints, contributed)
+        return hints
 
 
 def explained(
@@ -138,8 +148,12 @@ def _notes(stamp: Stamp) -> list[str]:
         notes.append("body: it refused hints in the body for this model a short while ago, so it gets headers only")
     elif not outgoing.body_allowed:
         notes.append(f"body: {outgoing.api} takes no further fields, so it gets headers only")
+    elif outgoing.strict:
+        notes.append(f"body: {outgoing.api} takes only what it has a place for")
     elif profile.metadata == "stored" and "metadata" not in stamp.carriers.body:
         notes.append("metadata: this endpoint takes it with requests that it stores, and this one is not stored")
+    if not outgoing.headers_allowed:
+        notes.append(f"headers: Hermes can put none on {outgoing.api}")
     return notes
 
 
@@ -208,26 +222,25 @@ def _fate(field: str, value: object, stamp: Stamp) -> tuple[dict[str, str], dict
     carried: dict[str, str] = {}
     dropped: dict[str, str] = {}
     profile, body, lines = stamp.decision.profile, stamp.carriers.body, stamp.carriers.headers
-    native = [name for name, told in profile.native_body.items() if told.field == field and name in body]
+    native = [name for name, told in profile.native_body.items() if told.field == field and _is_in(body, name)]
     native += ["user"] if field == "user_id" and "user" in body and "user" not in native else []
     names = [*([f"{BODY_KEY}.{field}"] if BODY_KEY in body else []), *native]
     if names:
         carried["body"] = ", ".join(names)
     alone: dict[str, Any] = {"ext": {field.removeprefix("ext."): value}} if field.startswith("ext.") else {field: value}
-    pair = next(iter(carriers.metadata(alone, ())), None)
+    pair, why = _pair(alone, stamp)
+    if pair is not None:
+        carried["metadata"] = pair
+    elif why is not None:
+        dropped["metadata"] = why
+    if not stamp.outgoing.headers_allowed:
+        return carried, dropped
     taken = {str(name).lower() for name, _ in stamp.outgoing.header_items()}
-    if "metadata" in body:
-        if pair is None:
-            dropped["metadata"] = "longer than 512 characters, or without a key"
-        elif pair in (stamp.outgoing.get("metadata") or {}):
-            dropped["metadata"] = "the caller's own pair stays"
-        elif pair in body["metadata"]:
-            carried["metadata"] = pair
-        else:
-            dropped["metadata"] = f"no room: {carriers.MAX_PAIRS} pairs at most"
     own_name = {native: name for name, native in ((name, told.field) for name, told in profile.native_headers.items())}
     line = next(iter(carriers.headers(alone, ())), None) if profile.headers else None
-    for name in (line, own_name.get(field)):
+    lists = {**profile.json_headers, "baggage": profile.baggage}
+    inside = [name for name, told in lists.items() if any(native.field == field for native in told.values())]
+    for name in (line, own_name.get(field), *inside):
         if name is not None and name in lines:
             carried["headers"] = ", ".join(filter(None, (carried.get("headers"), name)))
         elif name is not None:
@@ -238,3 +251,27 @@ def _fate(field: str, value: object, stamp: Stamp) -> tuple[dict[str, str], dict
     if profile.headers and line is None:
         dropped.setdefault("headers", "has no header")
     return carried, dropped
+
+
+def _pair(alone: Mapping[str, Any], stamp: Stamp) -> tuple[str | None, str | None]:
+    """The key of the pair of metadata that holds the one field of ``alone``; else why there is none, if it is worth saying."""
+    body = stamp.carriers.body
+    holder = "requestMetadata" if "requestMetadata" in body else "metadata"
+    if holder not in body or (holder == "metadata" and stamp.outgoing.strict):
+        return None, None
+    pair = next(iter(carriers.metadata(alone, ())), None)
+    if pair is None:
+        return None, "longer than 512 characters, or without a key"
+    if pair in (stamp.outgoing.get(holder) or {}):
+        return None, "the caller's own pair stays"
+    return (pair, None) if pair in body[holder] else (None, f"no room: {carriers.MAX_PAIRS} pairs at most")
+
+
+def _is_in(body: Mapping[str, Any], name: str) -> bool:
+    """Whether a body has that field; ``metadata.user_id`` is one within another."""
+    found: Any = body
+    for part in name.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            return False
+        found = found[part]  # pyright: ignore[reportUnknownVariableType]
+    return True

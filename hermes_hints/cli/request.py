@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 from ..context import Scope, hint
 from ..errors import ConfigError
-from ..families import FAMILIES
+from ..families import CONVERSE
 from ..identity import Identity
-from ..pipeline import Outgoing
+from ..outgoing import Outgoing
+from .apis import api_of, outgoing_to
 from .explanation import Given
 from .status import PROFILE_FLAGS
 
@@ -32,27 +33,28 @@ def given_of(args: argparse.Namespace, own: Identity) -> Given:
     return Given(Identity(**said), facts, flags, own)
 
 
-def outgoing_of(args: argparse.Namespace, model: str | None) -> Outgoing:
-    """The request as its caller would make it.
+def outgoing_of(args: argparse.Namespace, model: str | None, api_mode: str | None) -> Outgoing:
+    """The request as its caller would make it; ``model`` and ``api_mode`` are what the configuration has for the endpoint.
 
     Raises:
         ConfigError: the file of ``--request`` holds no JSON object, or a ``--header`` is none.
     """
-    family = next(family for family in FAMILIES.values() if family.api == args.hints_api)
+    api = args.hints_api or api_of(api_mode)
     message = args.hints_message or ""
     bodies: dict[str, dict[str, Any]] = {
         "chat.completions": {"messages": [{"role": "user", "content": message}]},
         "messages": {"messages": [{"role": "user", "content": message}]},
+        CONVERSE: {"messages": [{"role": "user", "content": [{"text": message}]}]},
         "responses": {"input": message},
         "embeddings": {"input": message},
     }
-    body = {"model": args.hints_model or model or "model", **bodies.get(family.api, {"prompt": message})}
+    body = {"model": args.hints_model or model or "model", **bodies.get(api, {"prompt": message})}
     if args.hints_stream:
         body["stream"] = True
     if args.hints_request is not None:
         body.update(_request(args.hints_request))
     headers = dict(_pair("--header", text) for text in args.hints_headers)
-    return Outgoing(family.api, body, None, headers, family.body)
+    return outgoing_to(api, body, headers)
 
 
 def _request(name: str) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from ..endpoints import Endpoint, parse_endpoint
 from ..errors import ConfigError
 from ..hermes.configuration import PLACE, PLUGIN, admission, load_settings
+from ..plugins import registry
 from ..policy import Policy
 from ..privacy import Privacy
 from ..profiles import find_profile
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace, surroundings: Surroundings, _heard: list[str])
         ConfigError: the settings that are there do not load, or there is no endpoint to propose for.
     """
     settings = surroundings.settings()
+    surroundings.load_plugins(settings)
     if args.hints_write and args.hints_settings is not None:
         msg = "--write: puts settings into the configuration; it does not go with --settings"
         raise ConfigError(msg)
@@ -67,12 +69,13 @@ def run(args: argparse.Namespace, surroundings: Surroundings, _heard: list[str])
     kind = None
     if not args.hints_no_probe and endpoint.reach != "public":
         kind = recognise(endpoint).kind
+    known = {**settings.known_profiles(), **registry.profiles}
     profile, privacy = suggested(endpoint, kind)
     if args.hints_profile is not None:
-        profile = find_profile(args.hints_profile, key="--endpoint-profile").name
+        profile = find_profile(args.hints_profile, key="--endpoint-profile", known=known).name
     privacy = args.hints_privacy or privacy
     entry = rule(match_of(endpoint), profile, privacy)
-    decision = Policy(settings).decide(endpoint)
+    decision = Policy(settings, plugins=lambda: registry.profiles).decide(endpoint)
     needed = not (
         decision.reason.startswith("endpoints") and (decision.profile.name, decision.privacy) == (profile, privacy)
     )
@@ -99,7 +102,7 @@ def run(args: argparse.Namespace, surroundings: Surroundings, _heard: list[str])
     if args.hints_json:
         say_json(proposal)
     else:
-        say(_lines(proposal, misfit(find_profile(profile), kind)))
+        say(_lines(proposal, misfit(known[profile], kind)))
     return OK if problem is None else PROBLEMS
 
 

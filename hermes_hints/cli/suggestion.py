@@ -11,7 +11,11 @@ from ..profiles import BUILTIN, Profile
 __all__ = ["misfit", "suggested"]
 
 _BY_KIND: Mapping[str, Sequence[str]] = {"LiteLLM": ("litellm", "headers"), "Hermes": ("hermes", "off")}
-_BY_HOST: Mapping[str, Sequence[str]] = {"api.openai.com": ("openai",), "openrouter.ai": ("openrouter", "off")}
+_BY_HOST: Mapping[str, Sequence[str]] = {
+    "api.openai.com": ("openai",),
+    "api.anthropic.com": ("anthropic",),
+    "openrouter.ai": ("openrouter", "off"),
+}
 
 
 def suggested(endpoint: Endpoint, kind: str | None) -> tuple[str, Privacy]:

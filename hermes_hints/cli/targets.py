@@ -75,7 +75,7 @@ def find_targets(configuration: Mapping[str, Any]) -> tuple[tuple[Target, ...], 
             url,
             endpoint,
             (before.model if before is not None else None) or _text(told, "default", "model", "default_model"),
-            (before.api_mode if before is not None else None) or _text(told, "api_mode", "transport"),
+            (before.api_mode if before is not None else None) or _api_mode(entry.provider, endpoint, told),
             (before.key if before is not None else None) or _key(told),
         )
     return tuple(found.values()), tuple(unknown)
@@ -145,6 +145,17 @@ def _items(found: object) -> Iterator[tuple[str, object]]:
 def _text(told: Mapping[str, Any], *names: str) -> str | None:
     values = (told.get(name) for name in names)
     return next((value.strip() for value in values if isinstance(value, str) and value.strip()), None)
+
+
+def _api_mode(provider: str, endpoint: Endpoint, told: Mapping[str, Any]) -> str | None:
+    """The API, as it is told or as Hermes takes it to be (``hermes_cli.runtime_provider``)."""
+    declared = _text(told, "api_mode", "transport")
+    if declared is not None:
+        return declared
+    if provider == "bedrock":
+        return "bedrock_converse"
+    anthropic = provider == "anthropic" or endpoint.host == "api.anthropic.com"
+    return "anthropic_messages" if anthropic or endpoint.path.rstrip("/").endswith("/anthropic") else None
 
 
 def _key(told: Mapping[str, Any]) -> str | None:

@@ -137,6 +137,8 @@ class _Dispatcher:
         return _Heard(read(headers, body) if verdict in (None, "valid") else Record(), verdict)
 
     async def _reply(self, question: Question) -> Reply:
+        if question.choice.reject is not None:
+            return Reply(status=403, error=error_body(403, question.choice.reject))
         try:
             answer = self._respond(question)
             reply = cast("object", await answer if inspect.isawaitable(answer) else answer)
@@ -155,7 +157,7 @@ class _Dispatcher:
             f"Base URL for a client: {base}v1",
             f"What it saw, and why it chose: {base}calls",
             "",
-            *(f"{rule.name}: {rule} -> {rule.model}" for rule in self._rules.rules),
+            *(f"{rule.name}: {rule} -> {rule.outcome}" for rule in self._rules.rules),
             f"default -> {self._rules.default}",
         ]
         return PlainTextResponse("\n".join(lines) + "\n")

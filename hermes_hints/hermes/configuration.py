@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -12,10 +13,11 @@ from pydantic import Field, field_validator
 
 from ..errors import ConfigError
 from ..hints import normal_hints
+from ..inbound import check_mapped
 from ..plugins import Admit
 from ..settings import Settings
 
-__all__ = ["PLACE", "PLUGIN", "HermesSettings", "admission", "home", "load_settings", "section"]
+__all__ = ["PLACE", "PLUGIN", "HermesSettings", "admission", "home", "load_settings", "named_home", "section"]
 
 PLUGIN = "hermes-hints"
 PLACE = f"plugins.entries.{PLUGIN}.settings"
@@ -30,11 +32,21 @@ class HermesSettings(Settings):
     """Short forms of ``/hint``: ``{cloud: {user_intent: force-cloud}}`` gives ``/cloud``. Built-in commands stay."""
     confirm: bool = False
     """Whether an answer that was asked for with hints says in its last line which model gave it."""
+    inbound: bool = False
+    """Whether the API server takes from its callers who they ask for."""
+    inbound_headers: Mapping[str, str] = Field(default_factory=dict[str, str])
+    """Further headers that say it, by field: ``{X-OpenWebUI-User-Id: user_id}``."""
 
     @field_validator("commands")
     @classmethod
     def _commands(cls, commands: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
         return {name: _short_form(name, hints) for name, hints in commands.items()}
+
+    @field_validator("inbound_headers")
+    @classmethod
+    def _inbound_headers(cls, headers: Mapping[str, str]) -> Mapping[str, str]:
+        check_mapped(headers)
+        return headers
 
 
 def _short_form(name: str, hints: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -49,9 +61,19 @@ def _short_form(name: str, hints: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def home() -> Path:
-    """``$HERMES_HOME``, or where the host keeps its own without."""
-    named = os.environ.get("HERMES_HOME")
+    """The home that the running code works for: `named_home`, or where the host keeps its own without."""
+    named = named_home()
     return Path(named) if named else Path.home() / ".hermes"
+
+
+def named_home() -> str:
+    """The home that the running code works for, by the host's word, else ``$HERMES_HOME``; empty where neither tells.
+
+    A host that serves several profiles tells which (``hermes_constants.get_hermes_home_override``).
+    """
+    override = getattr(sys.modules.get("hermes_constants"), "get_hermes_home_override", None)
+    told = override() if callable(override) else None
+    return told if isinstance(told, str) and told else os.environ.get("HERMES_HOME", "")
 
 
 def load_settings(configuration: Mapping[str, Any]) -> HermesSettings:

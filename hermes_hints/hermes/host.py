@@ -34,6 +34,9 @@ class Host:
     plugins: Callable[[], Any] | None = None
     """``hermes_cli.plugins.get_plugin_manager``."""
 
+    builtin: Callable[[str], Any] | None = None
+    """``hermes_cli.commands.resolve_command``: the host's own command of a name, or ``None``."""
+
     @property
     def agent(self) -> str | None:
         """The wire field ``agent``: ``hermes-agent/0.19.0``."""
@@ -73,6 +76,7 @@ def find_host() -> Host:
         current_turn=_callable("agent.relay_runtime", "current_turn"),
         lineage=_lineage_root,
         plugins=_callable("hermes_cli.plugins", "get_plugin_manager"),
+        builtin=_callable("hermes_cli.commands", "resolve_command"),
     )
 
 

@@ -21,6 +21,8 @@ Place = tuple[str, str, str]
 
 _STARTS = re.compile(r"(?:\A|\n\n)(?:\[[^\]\n]{1,200}\] )?")
 """Where a command may begin: the host joins messages by a blank line, and may put the sender's name before one."""
+_QUOTED = re.compile(r'\[Replying to[^"\n]*: "(?s:.*)"\]\n\n|\A(?s:.*)^\[New message\]\n', re.MULTILINE)
+"""What the host puts before a message, of others' words: a quotation, up to the last mark that could end it, or a channel's."""
 _NOTHING_ASKED = "(no question)"
 
 _HERE: Place = ("", "", "")
@@ -67,6 +69,7 @@ class Levers:
         self._served: Recent[str, str] = Recent()
         self._prefixed: Recent[str | None, bool] = Recent()
         self._heard: Recent[str, bool] = Recent()
+        self._read: Recent[str, str] = Recent()
 
     @property
     def commands(self) -> Mapping[str, Callable[[str], str]]:
@@ -138,8 +141,13 @@ class Levers:
         place = (context.get("platform", ""), context.get("chat_id", ""), sender_id or context.get("user_id", ""))
         message = _Message(place, context.get("message_id", ""))
         text = user_message if isinstance(user_message, str) else ""
+        read = _arrived.get() == message and message not in self._answered
         with self._lock:
-            order = self._take(message, text) or self._spoken(text, session_id, conversation_history)
+            order = self._take(message, text)
+            if read:  # by the host: what looks like a command in it is none
+                self._read.put(turn_id, text)
+            elif order is None:
+                order = self._spoken(text, session_id, conversation_history)
             if order is not None and order.lasting:
                 self._lasting.put(place, order.hints)
             taken = dict(self._lasting.get(place, {}))
@@ -160,7 +168,7 @@ class Levers:
         if not isinstance(messages, list):
             return None
         found = cast("list[object]", messages)
-        said = self._unprefixed(_text_of_last_user(found))
+        said = self._unprefixed(_text_of_last_user(found), self._read.get(turn_id or "", ""))
         if said is not None and turn_id:
             with self._lock:
                 self._prefixed.put(session_id, True)
@@ -172,9 +180,16 @@ class Levers:
         plain = [self._plain(message) for message in found]
         return plain if any(new is not old for new, old in zip(plain, found, strict=True)) else None
 
-    def _unprefixed(self, text: str) -> tuple[Order, str] | None:
-        """A command that begins a message or a paragraph of it, and the text without it."""
+    def _unprefixed(self, text: str, read: str = "") -> tuple[Order, str] | None:
+        """A command that begins a message or a paragraph of it, and the text without it.
+
+        Others' words that the host quotes before it are left alone, and what comes before the end of ``read``.
+        """
+        quoted = _QUOTED.search(text)
+        own = max(quoted.end() if quoted else 0, text.rfind(read) + len(read) if read and read in text else 0)
         for start in _STARTS.finditer(text):
+            if start.end() < own:
+                continue
             command = read_command(text[start.end() :])
             if command is None or command[0] not in self._presets:
                 continue
@@ -212,7 +227,9 @@ class Levers:
             return order
         # A message that waited for another one's turn is answered in the context of that one: its text tells it.
         for waiting, asked in list(self._asked.items()):
-            if waiting.place == message.place and asked.question in text:
+            if waiting.place == message.place and f"\n\n{text}".endswith(
+                (f"\n\n{asked.question}", f"] {asked.question}")
+            ):
                 return self._asked.pop(waiting)
         # A turn that no message of the user brought about, such as a subagent's report, comes under an answered one.
         if message.message_id and message in self._answered:
@@ -232,7 +249,8 @@ class Levers:
 
     def wishes(self, turn_id: str | None, session_id: str | None) -> Mapping[str, Any]:
         """The hints of a turn, or of the turn that a subagent's session works on."""
-        return self._turns.get(turn_id or "") or self._turns.get(session_id or "") or {}
+        own = self._turns.get(turn_id or "")
+        return self._turns.get(session_id or "", {}) if own is None else own
 
     def answered(self, *, session_id: str | None = None, response_model: object = None, **_: Any) -> None:
         """A call was answered (hook ``post_api_request``)."""

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..families import CONVERSE
-from ..pipeline import Outgoing, Pipeline, Testimony
+from ..outgoing import Outgoing
+from ..pipeline import Pipeline, Testimony
 from ..wire import TICKET
 from .anthropic import stand_at_anthropic
+from .homes import standing
 from .levers import Levers
 from .session import Sessions
 from .stack import forked
@@ -68,7 +70,9 @@ class Middleware:
         changed: dict[str, Any] = {**request} if plain is None else {**request, "messages": plain}
         api = _APIS.get(api_mode or "")
         if api is not None:
-            ticket = self._sessions.issue(api_request_id or f"{session_id}:api", (turn.identity, facts))
+            ticket = self._sessions.issue(
+                api_request_id or f"{session_id}:api", self._sessions.joined(turn.identity, facts)
+            )
             if self._has_door(api):
                 _add_headers(changed, {TICKET: ticket})
             else:
@@ -76,7 +80,7 @@ class Middleware:
         return None if changed == request else {"request": changed, "source": NAME}
 
     def _has_door(self, api: str) -> bool:
-        if self._isolated or api == CONVERSE:
+        if self._isolated or api == CONVERSE or not standing():
             return False
         return stand_at_anthropic() if api == "messages" else True
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, cast
 
-from ..notices import logger
-from ..openai import install_pipeline, uninstall
+from ..errors import ConfigError
+from ..notices import logger, once
 from ..pipeline import Pipeline
 from ..plugins import registry
 from .anthropic import stand_at_anthropic
-from .configuration import PLUGIN, admission, home, load_settings
+from .api_server import serve_callers
+from .configuration import PLACE, PLUGIN, HermesSettings, admission, home, load_settings
+from .homes import current, enter, leave
 from .host import Host, find_host
 from .levers import Levers
 from .middleware import Middleware
@@ -46,8 +49,11 @@ def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, whic
     host = find_host()
     configuration: Mapping[str, Any] = {} if host.configuration is None else host.configuration()
     settings = load_settings(configuration)
+    _leave_builtin(settings, host)
     registry.load(settings, admission(configuration))
     enabled = _enabled(ctx, host)
+    if settings.inbound:
+        host = serve_callers(ctx, host, settings.inbound_headers)
     sessions = Sessions(host, _profile(ctx), _turns, enabled)
     levers = Levers(settings.commands, sessions.context, confirm=settings.confirm)
     pipeline = Pipeline(settings, witness=sessions)
@@ -55,15 +61,35 @@ def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, whic
     if isolated:
         logger.warning(_ISOLATED)
     else:
-        install_pipeline(pipeline)
-    ctx.register_middleware("llm_request", Middleware(sessions, levers, pipeline, isolated=isolated))
+        enter(current(), pipeline)
+    _offered(ctx, "register_middleware")("llm_request", Middleware(sessions, levers, pipeline, isolated=isolated))
     for hook, callback in _hooks(sessions, levers):
         if hook in host.hooks:
-            ctx.register_hook(hook, callback)
+            _offered(ctx, "register_hook")(hook, callback)
     for name, handler in levers.commands.items():
-        ctx.register_command(name, handler, description=_DESCRIPTION, args_hint="[intent] [question]")
+        _offered(ctx, "register_command")(name, handler, description=_DESCRIPTION, args_hint="[intent] [question]")
     for name in host.missing():
         logger.warning("hermes-hints: this host has no %s; requests carry less identity", name)
+
+
+def _offered(ctx: Any, name: str) -> Callable[..., Any]:  # noqa: ANN401 - likewise
+    """A method of the host's context; one that does nothing where this host has none."""
+    found = getattr(ctx, name, None)
+    if callable(found):
+        return cast("Callable[..., Any]", found)
+    once(logging.WARNING, ("registration", name), "hermes-hints: this host has no %s", name)
+    return _ignored
+
+
+def _ignored(*_: object, **__: object) -> None:
+    """In place of what the host lacks."""
+
+
+def _leave_builtin(settings: HermesSettings, host: Host) -> None:
+    for name in settings.commands:
+        if host.builtin is not None and host.builtin(name) is not None:
+            msg = f"{PLACE}.commands.{name}: /{name} is a command of Hermes' own; give the short form another name"
+            raise ConfigError(msg)
 
 
 def _add_command_line(ctx: Any) -> None:  # noqa: ANN401 - likewise
@@ -79,7 +105,7 @@ def _add_command_line(ctx: Any) -> None:  # noqa: ANN401 - likewise
 
         run_in_host(args)
 
-    ctx.register_cli_command("hints", "what hermes-hints sends, to whom and why", add_arguments, run)
+    _offered(ctx, "register_cli_command")("hints", "what hermes-hints sends, to whom and why", add_arguments, run)
 
 
 def _say_where(ctx: Any) -> None:  # noqa: ANN401 - likewise
@@ -94,9 +120,10 @@ def _say_where(ctx: Any) -> None:  # noqa: ANN401 - likewise
 
 def _enabled(ctx: Any, host: Host) -> Callable[[], bool] | None:  # noqa: ANN401 - likewise
     """How to know that the host has taken the plugin out of use; ``None`` where it says so itself (0.22)."""
+    here = current()
     on_unload = getattr(ctx, "on_unload", None)
     if callable(on_unload):
-        on_unload(uninstall)
+        on_unload(lambda: leave(here))
         return None
     since = time.monotonic()
 
@@ -105,7 +132,7 @@ def _enabled(ctx: Any, host: Host) -> Callable[[], bool] | None:  # noqa: ANN401
             return True
         # The host lists a plugin after it has registered.
         if time.monotonic() > since + _SETTLED_SECONDS:
-            uninstall()
+            leave(here)
         return False
 
     return enabled

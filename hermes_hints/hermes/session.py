@@ -71,7 +71,7 @@ class Sessions:
         identity = self._turns.parent(parent) if turn is None else turn.identity
         if identity is None:
             identity, _ = self._around(stack_here())
-        self._turns.adopted(child, Identity(**{**identity.fields(), "session_id": parent}))
+        self._turns.adopted(child, Identity(**{**identity.fields(), "session_id": parent}), turn_id)
 
     def turn_started(
         self, turn_id: str | None, session_id: str | None, sender: str | None, said: object = None
@@ -110,7 +110,12 @@ class Sessions:
             identity = Identity(**{**without_who(identity.fields()), "user_id": stack.agent.user_id})
         kept = [name for name in facts if name not in _OF_THE_CALL] if stack.purpose in _WISHED else _JOINING
         said = {name: facts[name] for name in kept if name in facts}
-        return identity, said if stack.purpose is None else {**said, "purpose": stack.purpose}
+        return self.joined(identity, said if stack.purpose is None else {**said, "purpose": stack.purpose})
+
+    def joined(self, identity: Identity, facts: Mapping[str, Any]) -> Testimony:
+        """What is said of a call: what a subagent does is a part of the turn that began it."""
+        outer = self._turns.outer(identity.session_id)
+        return identity, facts if outer is None else {**facts, "turn_id": outer}
 
     def _around(self, stack: Stack) -> Testimony:
         """The turn that the running code works on, by the first of those that can tell: a ticket, the host, its own."""

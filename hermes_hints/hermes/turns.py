@@ -53,6 +53,7 @@ class Turns:
         self._only: Recent[str, str | None] = Recent()
         self._answering: Recent[tuple[str, str], str] = Recent()
         self._parents: Recent[str, Identity] = Recent()
+        self._outer: Recent[str, str] = Recent()
         self._conversations: Recent[str, _Conversation] = Recent()
         self._roots: Recent[str, str] = Recent()
         self._tickets: Recent[str, Testimony] = Recent()
@@ -109,10 +110,17 @@ class Turns:
         first = self._answering.get((context.get("session_key", ""), context.get("message_id", "")))
         return first is not None and first != turn_id
 
-    def adopted(self, child: str, parent: Identity) -> None:
-        """A subagent's session begins, for whomever its parent's turn is."""
+    def adopted(self, child: str, parent: Identity, turn_id: str | None) -> None:
+        """A subagent's session begins, for whomever its parent's turn is, as a part of the turn that somebody waits for."""
         with self._lock:
             self._parents.put(child, parent)
+            outer = self._outer.get(parent.session_id or "") or turn_id
+            if outer is not None:
+                self._outer.put(child, outer)
+
+    def outer(self, session_id: str | None) -> str | None:
+        """The turn that a subagent's session is a part of; ``None`` for any other session."""
+        return self._outer.get(session_id or "")
 
     def parent(self, session_id: str | None) -> Identity | None:
         """For whom the turn is that a subagent's session works on; ``None`` for any other session."""

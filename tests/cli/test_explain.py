@@ -338,3 +338,37 @@ def test_an_argument_that_cannot_be_is_an_error_that_says_what_can(operator, arg
     assert told.status == 2
     assert message in told.errors
     assert told.output == ""
+
+
+def test_anthropics_api_has_a_place_for_one_thing_in_the_body(operator):
+    operator.configure(model={"provider": "custom", "base_url": "http://127.0.0.1:9/anthropic", "default": "claude"})
+
+    told = explained(operator, *ALICE)
+
+    assert told["body"] == {"metadata": {"user_id": "@alice:example.org"}}
+    assert row(told, "user_id")["carried"] == {"body": "metadata.user_id", "headers": "X-Hermes-User-Id"}
+    assert row(told, "chat_id")["dropped"] == {}
+    assert told["notes"] == ["body: messages takes only what it has a place for"]
+
+
+def test_bedrock_has_pairs_of_its_own_and_no_headers(operator):
+    operator.configure(model={"provider": "bedrock", "base_url": "http://127.0.0.1:9", "default": "m"})
+
+    told = explained(operator, *ALICE)
+
+    assert told["headers"] == {}
+    assert told["body"]["requestMetadata"]["hermes_user_id"] == "@alice:example.org"
+    assert row(told, "user_id")["carried"] == {"metadata": "hermes_user_id"}
+    assert row(told, "user_id")["dropped"] == {}
+    assert "headers: Hermes can put none on converse" in told["notes"]
+
+
+@pytest.mark.parametrize(("argument", "api"), [((), "responses"), (("--api", "chat.completions"), "chat.completions")])
+def test_the_api_is_the_endpoints_own_unless_it_is_named(operator, upstream, argument, api):
+    provider = {"name": "lab", "base_url": upstream.base_url, "api_mode": "codex_responses", "model": "m"}
+    operator.plugin("apis", '@hookimpl\ndef contribute_hints(call):\n    return {"acme.api": call.api}\n')
+    operator.configure(plugins={"enabled": ["hermes-hints", "apis"]}, custom_providers=[provider])
+
+    told = explained(operator, "--base-url", upstream.base_url, *argument)
+
+    assert told["body"]["hermes"]["ext"] == {"acme.api": api}

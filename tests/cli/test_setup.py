@@ -59,6 +59,7 @@ def test_a_block_is_proposed_and_nothing_is_written(operator):
     ("url", "match", "profile", "privacy"),
     [
         ("https://api.openai.com/v1", "api.openai.com", "openai", "pseudonymous"),
+        ("https://api.anthropic.com", "api.anthropic.com", "anthropic", "pseudonymous"),
         ("http://10.0.0.5:8000/v1", "10.0.0.5:8000", "dispatcher", "raw"),
         ("https://LLM.Example.org:443/v1", "llm.example.org", "dispatcher", "pseudonymous"),
         ("http://[fd00::1]:8080/v1", "[fd00::1]:8080", "dispatcher", "raw"),

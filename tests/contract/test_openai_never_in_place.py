@@ -10,7 +10,7 @@ import pytest
 from clients import UNHURRIED, ask, result
 from upstream import refusal
 
-from hermes_hints import hookimpl, register, wrap
+from hermes_hints import hookimpl, loaded_plugins, register, wrap
 
 WHO = {"user_id": "alice", "chat_id": "room", "session_id": "conversation-1"}
 
@@ -124,6 +124,36 @@ def test_nested_parts_are_never_looked_into(path, clients, upstream):
     assert upstream.only.hermes["user_id"] == "alice"
     assert upstream.only.json["messages"][0]["content"][0]["text"] == "Hi"
     assert upstream.only.json["other"] == {"a": [1]}
+
+
+class Indifferent:
+    """A plugin that wants to know nothing of the messages, and an observer."""
+
+    @hookimpl
+    def contribute_hints(self, call, identity):
+        return {"user_intent": "local", "acme.region": "eu"}
+
+    @hookimpl
+    def request_stamped(self, call, record, carriers):
+        assert "messages" not in carriers.body
+
+
+@pytest.mark.parametrize("privacy", ["raw", "pseudonymous", "none"])
+def test_plugins_and_privacy_read_no_deeper(privacy, clients, upstream):
+    register(Indifferent())
+    messages = GuardedList([GuardedDict(role="user", content=GuardedList([GuardedDict(type="text", text="Hi")]))])
+    body = {"model": "m", "messages": messages, "tools": GuardedList([GuardedDict(type="function")])}
+    settings = {**UNHURRIED, "privacy": privacy, "pseudonym_key": "k" * 32, "signing_key": "s" * 32}
+
+    async def main():
+        client = wrap(clients.make(), identity=WHO, settings=settings)
+        await result(client.post("/chat/completions", body=body, cast_to=object))
+
+    clients.run(main())
+    assert upstream.only.hermes["user_intent"] == "local"
+    assert upstream.only.lines["hints-signature"]
+    assert upstream.only.json["tools"] == [{"type": "function"}]
+    assert loaded_plugins()[-1].failures == 0
 
 
 def test_the_ladder_reads_no_deeper(clients, upstream):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import openai
 import pytest
@@ -94,18 +96,112 @@ class Allowed(NamedTuple):
     """By path."""
     metadata: bool = False
     """As many of the ranked fields as OpenAI takes."""
+    objects: Mapping[str, Mapping[str, str]] = {}
+    """Headers that are JSON objects, in their order."""
+    baggage: Mapping[str, str] = {}
+    """Members of the header ``baggage``, in their order."""
 
 
+PLACE = ("chat_id", "chat_type", "thread_id", "platform")
+OF_CALL = ("purpose", "turn_id", "request_id", "agent", "profile")
+OF_HINTS = ("user_intent", "command_origin", "requested_model", "priority", "experiment_arm", "cost_center")
+IN_LITELLM = {
+    "litellm_metadata.trace_user_id": "user_id",
+    "litellm_metadata.generation_name": "purpose",
+    **{
+        f"litellm_metadata.spend_logs_metadata.{field}": field
+        for field in (
+            *("user_id", "conversation_id", "session_id", *PLACE, *OF_CALL, *OF_HINTS),
+            *("user_name", "chat_name"),
+        )
+    },
+}
+TRACED = (
+    *("chat_id", "chat_type", "thread_id", "platform", "turn_id", "request_id", "purpose", "agent", "profile"),
+    *OF_HINTS,
+)
 ALLOWED = {
     "dispatcher": Allowed(HEADERS, {f"hermes.{field}": field for field in RECORD}, metadata=True),
     "headers": Allowed(HEADERS),
     "openai": Allowed(body={"safety_identifier": "user_id", "prompt_cache_key": "conversation_id"}),
+    "litellm": Allowed({**HEADERS, "x-litellm-end-user-id": "user_id"}, IN_LITELLM),
+    "langfuse": Allowed(
+        {"x-litellm-end-user-id": "user_id"},
+        {
+            **IN_LITELLM,
+            "litellm_metadata.session_id": "conversation_id",
+            "litellm_metadata.trace_id": "turn_id",
+            "litellm_metadata.trace_name": "turn_id",
+            **{
+                f"litellm_metadata.trace_metadata.{field}": field
+                for field in (*PLACE, *OF_CALL, *OF_HINTS, "user_name", "chat_name")
+            },
+        },
+    ),
+    "portkey": Allowed(
+        {"x-portkey-trace-id": "conversation_id"},
+        objects={
+            "x-portkey-metadata": {
+                "_user": "user_id",
+                **{
+                    field: field for field in ("conversation_id", *PLACE, *OF_CALL, *OF_HINTS, "user_name", "chat_name")
+                },
+            }
+        },
+    ),
+    "helicone": Allowed(
+        {
+            "helicone-user-id": "user_id",
+            "helicone-session-id": "conversation_id",
+            "helicone-session-path": "purpose",
+            "helicone-session-name": "chat_name",
+            **{f"helicone-property-{field.replace('_', '-')}": field for field in (*PLACE, *OF_CALL, *OF_HINTS)},
+        }
+    ),
+    "bifrost": Allowed(
+        {
+            **HEADERS,
+            "x-bf-session-id": "conversation_id",
+            "x-bf-dim-platform": "platform",
+            "x-bf-dim-purpose": "purpose",
+            "x-bf-dim-cost-center": "cost_center",
+        }
+    ),
+    "vllm-router": Allowed({**HEADERS, "x-session-id": "conversation_id"}),
+    "sglang-gateway": Allowed({**HEADERS, "x-smg-routing-key": "conversation_id"}),
+    "envoy": Allowed({**HEADERS, "agent-session-id": "conversation_id"}),
+    "openrouter": Allowed(
+        body={
+            "user": "user_id",
+            "session_id": "conversation_id",
+            "trace.trace_id": "turn_id",
+            "trace.generation_name": "purpose",
+        },
+        metadata=True,
+    ),
+    "hermes": Allowed(
+        {
+            f"x-hermes-{field.replace('_', '-')}": field
+            for field in (
+                *("user_id", "user_name", "chat_id", "chat_name", "chat_type", "thread_id"),
+                *("session_key", "conversation_id"),
+            )
+        }
+    ),
+    "otel": Allowed(
+        baggage={
+            "user.id": "user_id",
+            "session.id": "conversation_id",
+            "gen_ai.conversation.id": "conversation_id",
+            **{f"hermes.{field}": field for field in TRACED},
+        }
+    ),
     "anthropic": Allowed(),
     "bedrock": Allowed(),
     "off": Allowed(),
 }
 """In a chat completion that is not stored."""
-HASHED = {"safety_identifier"}
+HASHED = {"safety_identifier", "user"}
 
 NAMED = "llm.example.org"
 CHOSEN = {
@@ -183,6 +279,12 @@ def as_seen(field: str, privacy: str, place: str) -> object:
     value = RECORD[field]
     if privacy == "pseudonymous" and field in IDS:
         value = pseudonym(value)
+    if place == "litellm_metadata.trace_name":
+        return "hermes turn"
+    if place == "litellm_metadata.trace_id":
+        return hashlib.sha256(str(value).encode()).hexdigest()[:32]
+    if place == "helicone-session-path":
+        return f"/{value}"
     return pseudonym(value) if place in HASHED else value
 
 
@@ -196,6 +298,12 @@ def expected(profile: str, privacy: str) -> tuple[dict[str, str], dict[str, Any]
         fields = [field for field in RANKED if field not in gone][:16]
         texts = {field: as_seen(field, privacy, "metadata") for field in fields}
         body.update({f"metadata.hermes_{field}": text_of(text) for field, text in texts.items()})
+    for header, names in allowed.objects.items():
+        entries = {name: as_seen(field, privacy, name) for name, field in names.items() if field not in gone}
+        lines[header] = json.dumps(entries, separators=(",", ":"))
+    members = {name: str(as_seen(field, privacy, name)) for name, field in allowed.baggage.items() if field not in gone}
+    if members:
+        lines["baggage"] = ",".join(f"{name}={quote(value, safe='!/@:')}" for name, value in members.items())
     return lines, body
 
 

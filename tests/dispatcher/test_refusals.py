@@ -105,3 +105,14 @@ def test_a_megabyte_of_hint_is_left_out_and_the_request_answered(netloc):
     body = {"model": "m", "messages": [], "hermes": {"user_intent": "x" * 1_000_000}}
     status, answer, _ = ask(netloc, "POST", CHAT, json.dumps(body))
     assert (status, answer["model"]) == (200, "small")
+
+
+def test_a_rule_refuses_with_its_own_text():
+    rules = "default: small\nrules:\n  - {match: {user_id: guest}, reject: Guests have no model here.}\n"
+    with running(parse_rules(rules)) as base_url:
+        where = urlsplit(base_url).netloc
+        asked = b'{"model": "m", "messages": [], "hermes": {"user_id": "guest"}}'
+        status, answer, _ = ask(where, "POST", CHAT, asked)
+        assert (status, answer["error"]["message"]) == (403, "Guests have no model here.")
+        assert answer["error"]["type"] == "permission_error"
+        assert ask(where, "POST", CHAT, b'{"model": "m", "messages": []}')[0] == 200

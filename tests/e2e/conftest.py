@@ -40,17 +40,12 @@ def probe() -> Path:
     return Path(__file__).parent / "harness" / "probe"
 
 
-@pytest.fixture(scope="session", params=HOSTS)
-def hinted_host(request: pytest.FixtureRequest, shown: Callable[[str], None]) -> Environment:
-    """An environment with a real Hermes and hermes-hints: the wheel `$HERMES_HINTS_WHEEL`, or else this checkout."""
-    project = Path(os.environ.get("HERMES_HINTS_WHEEL") or CHECKOUT)
-    requirements = [HOSTS[request.param]]
-    return environment(f"{request.param}-hints", requirements, project=project, progress=shown)
-
-
 @pytest.fixture(scope="session", params=WITH_EVERY_API)
-def covered_host(request: pytest.FixtureRequest, shown: Callable[[str], None]) -> Environment:
-    """As `hinted_host`, with what Hermes needs for its API server and for every API that it speaks."""
+def hinted_host(request: pytest.FixtureRequest, shown: Callable[[str], None]) -> Environment:
+    """An environment with a real Hermes and hermes-hints: the wheel `$HERMES_HINTS_WHEEL`, or else this checkout.
+
+    With what Hermes needs for its API server and for every API that it speaks.
+    """
     project = Path(os.environ.get("HERMES_HINTS_WHEEL") or CHECKOUT)
     requirements = [WITH_EVERY_API[request.param], "aiohttp==3.14.5"]
     return environment(f"{request.param}-coverage", requirements, project=project, progress=shown)

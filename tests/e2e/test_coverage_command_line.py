@@ -23,12 +23,12 @@ Running = Callable[..., AbstractContextManager[tuple[Hermes, Upstream]]]
 
 
 @pytest.fixture
-def running(covered_host: Environment, tmp_path: Path) -> Running:
+def running(hinted_host: Environment, tmp_path: Path) -> Running:
     @contextmanager
     def running(env: dict[str, str] | None = None) -> Iterator[tuple[Hermes, Upstream]]:
         with running_upstream(answered) as upstream:
             home = HermesHome(upstream.base_url, folders=(ERRANDS,), enabled=(PLUGIN,), more=TOOLS_IN_THE_OPEN)
-            yield Hermes(covered_host.programs, home.write(tmp_path / "home"), env or {}), upstream
+            yield Hermes(hinted_host.programs, home.write(tmp_path / "home"), env or {}), upstream
         assert upstream.failures == []
 
     return running

@@ -31,9 +31,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.every_call]
 
 AT_ONCE = 8
 """0.19 works on ten turns at a time, whatever its load."""
+FIRST = re.compile(r"person\d\d asks (nest 1|do:)")
 ROOMS = tuple(Room(f"!room{number}:example.org", f"Room {number}") for number in range(10))
 PEOPLE = tuple(Person(f"@person{number:02}:example.org", f"Name {number:02}") for number in range(40))
 PLACES = {person.user_id: ROOMS[number % len(ROOMS)] for number, person in enumerate(PEOPLE)}
+
+
+AT_EASE = {**TOOLS_IN_THE_OPEN, "delegation": {"max_concurrent_children": len(PEOPLE)}}
+"""More subagents than the host lets work in the background are run at once, and report nothing later."""
 
 
 class Crowd:
@@ -46,7 +51,7 @@ class Crowd:
         self.most_at_once = 0
 
     def __call__(self, call: RecordedCall) -> Reply:
-        if "asks" in call.question and call.tools and not call.tool_results:
+        if FIRST.match(call.question) and call.tools and not call.tool_results:
             self._gather()
         return answered(call)
 
@@ -57,8 +62,9 @@ class Crowd:
             self.most_at_once = max(self.most_at_once, self._inside)
             wave = -(-self._arrived // AT_ONCE) * AT_ONCE
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._arrived >= wave, 30)
+            together = self._changed.wait_for(lambda: self._arrived >= wave, 60)
             self._inside -= 1
+        assert together
 
 
 def question(number: int, person: Person) -> str:
@@ -83,11 +89,11 @@ def talk(gateway: Gateway, upstream: Upstream) -> None:
 
 
 @pytest.fixture(scope="module")
-def calls(covered_host: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequence[RecordedCall]]:
+def calls(hinted_host: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequence[RecordedCall]]:
     crowd = Crowd()
     with running_upstream(crowd) as upstream:
-        home = HermesHome(upstream.base_url, folders=(ERRANDS,), enabled=(PLUGIN,), more=TOOLS_IN_THE_OPEN)
-        hermes = Hermes(covered_host.programs, home.write(tmp_path_factory.mktemp("crowd") / "home"))
+        home = HermesHome(upstream.base_url, folders=(ERRANDS,), enabled=(PLUGIN,), more=AT_EASE)
+        hermes = Hermes(hinted_host.programs, home.write(tmp_path_factory.mktemp("crowd") / "home"))
         with running_gateway(hermes) as gateway:
             gateway.say(CAROL, Room("!first:example.org", "First"), "hello")  # the very first answer carries a note
             before = len(upstream.calls)
@@ -109,6 +115,15 @@ def test_every_call_says_whose_it_is_and_names_nobody_else(calls: Sequence[Recor
             chat_id=place.chat_id,
             chat_name=place.chat_name,
         )
+
+
+def test_nobodys_conversation_was_had_alone(calls: Sequence[RecordedCall]) -> None:
+    speakers = [told(call)["user_id"] for call in calls]
+
+    for person in PEOPLE:
+        first = speakers.index(person.user_id)
+        last = len(speakers) - 1 - speakers[::-1].index(person.user_id)
+        assert set(speakers[first:last]) > {person.user_id}
 
 
 def test_every_kind_of_call_was_made_for_everybody(calls: Sequence[RecordedCall]) -> None:

@@ -27,9 +27,13 @@ from harness.upstream import RecordedCall, Upstream, running_upstream
 pytestmark = pytest.mark.e2e
 
 PLUGIN = "hermes-hints"
-SETTINGS = {"commands": {"cloud": {"user_intent": "force-cloud"}, "local": {"user_intent": "force-local"}}}
+SETTINGS = {"confirm": True, "commands": {"cloud": {"user_intent": "force-cloud"}}}
 CLOUD = {"user_intent": "force-cloud", "command_origin": "/hint"}
 NOTHING: dict[str, str] = {}
+
+
+SERVED = {"force-cloud": "cloud-large"}
+"""Which model gives the answer to a wish, whatever model is asked; other wishes have no effect."""
 
 
 class Script:
@@ -49,7 +53,7 @@ class Script:
             self.go_on.wait(60)
         if first.startswith("look it up") and not call.tool_results:
             return Reply(tool_calls=(ToolCall("skills_list"),))
-        return Reply(f"you said: {first}")
+        return Reply(f"you said: {first}", model=SERVED.get(hints(call).get("user_intent", "")))
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,18 @@ class Stage:
         question = question or text
         before = len(self.upstream.calls)
         event_id = who.send(room_id, text)
-        assert self.talk.answer(who, event_id) == f"you said: {question.splitlines()[0]}"
+        answer = self.talk.answer(who, event_id)
         call = next(filter(asked(question), self.upstream.calls[before:]))
+        assert answer == answered(question, asked_for(call).get("user_intent"))
         assert call.question == question
         assert (hints(call)["user_id"], hints(call)["message_id"]) == (who.user_id, event_id)
         return call
+
+
+def answered(question: str, intent: str | None = None) -> str:
+    """What is to be read in the room: with a wish, the last line says which model gave the answer."""
+    said = f"you said: {question.splitlines()[0]}"
+    return said if intent is None else f"{said}\n\n({SERVED.get(intent, 'scripted-model')})"
 
 
 def asked_for(call: RecordedCall) -> dict[str, str]:
@@ -161,11 +172,24 @@ def test_every_step_of_the_turn_carries_the_hint(stage: Stage) -> None:
     alice, lab = stage.village.alice, stage.village.lab
     before = len(stage.upstream.calls)
 
-    assert stage.say(alice, lab, "/hint force-cloud look it up") == "you said: look it up"
+    assert stage.say(alice, lab, "/hint force-cloud look it up") == answered("look it up", "force-cloud")
 
     steps = list(filter(asked("look it up"), stage.upstream.calls[before:]))
     assert [hints(call)["call"] for call in steps] == [1, 2]
     assert [asked_for(call) for call in steps] == [CLOUD, CLOUD]
+
+
+def test_the_last_line_says_which_model_gave_the_answer_so_that_a_wish_without_effect_is_seen(stage: Stage) -> None:
+    bob, lab = stage.village.bob, stage.village.lab
+
+    heeded = stage.say(bob, lab, "/hint force-cloud how old is the sun?")
+    unheeded = stage.say(bob, lab, "/hint force-local how old is the moon?")
+    after = stage.turn(bob, lab, "and the shore?")
+
+    assert heeded == "you said: how old is the sun?\n\n(cloud-large)"
+    assert unheeded == "you said: how old is the moon?\n\n(scripted-model)"
+    assert {call.model for call in filter(asked("how old is"), stage.upstream.calls)} == {"scripted-model"}  # asked for
+    assert "cloud-large" not in json.dumps(after.messages)  # nor does the model ever read it
 
 
 def test_a_hint_for_the_session_holds_until_it_is_cleared(stage: Stage) -> None:
@@ -210,19 +234,16 @@ def test_a_hint_is_not_taken_by_somebody_else_who_is_faster(stage: Stage) -> Non
 
 def test_two_people_at_once_each_get_what_they_asked_for(stage: Stage) -> None:
     village = stage.village
-    said = {
-        village.alice: "/hint force-cloud at once, says Alice",
-        village.bob: "/hint force-local at once, says Bob",
-    }
+    said = {village.alice: "/hint force-cloud at once, says Alice", village.bob: "/hint force-local at once, says Bob"}
 
     sent = {who: who.send(village.ops, text) for who, text in said.items()}
     answers = {who: stage.talk.answer(who, event_id) for who, event_id in sent.items()}
 
-    assert answers == {village.alice: "you said: at once, says Alice", village.bob: "you said: at once, says Bob"}
     for who, intent, question in (
         (village.alice, "force-cloud", "at once, says Alice"),
         (village.bob, "force-local", "at once, says Bob"),
     ):
+        assert answers[who] == answered(question, intent)
         call = stage.upstream.wait_for(asked(question))
         assert hints(call)["user_id"] == who.user_id
         assert asked_for(call) == {"user_intent": intent, "command_origin": "/hint"}
@@ -275,12 +296,24 @@ def test_a_command_in_a_reply_counts_for_who_wrote_it(stage: Stage) -> None:
     alices = village.bob.wait_for(lambda event: event.text == "Alice wants to know something")
 
     event_id = village.bob.reply(village.ops, alices, "/hint force-cloud is that so?")
-    assert stage.talk.answer(village.bob, event_id) == "you said: is that so?"
+    assert stage.talk.answer(village.bob, event_id) == answered("is that so?", "force-cloud")
 
     call = stage.upstream.wait_for(asked("is that so?"))
     assert (hints(call)["user_id"], hints(call)["message_id"]) == (village.bob.user_id, event_id)
     assert asked_for(call) == CLOUD
     assert asked_for(stage.turn(village.alice, village.ops, "Alice after the reply")) == NOTHING
+
+
+def test_a_strangers_command_in_a_message_that_a_member_answers_counts_for_nobody(stage: Stage) -> None:
+    village = stage.village
+    stage.say(village.mallory, village.ops, "hello all\n\n/hint --session force-cloud please\n\nsays the stranger")
+    theirs = village.alice.wait_for(lambda event: event.text.endswith("says the stranger"))
+
+    event_id = village.alice.reply(village.ops, theirs, "Alice asks what that was")
+    stage.talk.answer(village.alice, event_id)
+
+    assert asked_for(stage.upstream.wait_for(asked("Alice asks what that was"))) == NOTHING
+    assert asked_for(stage.turn(village.alice, village.ops, "Alice after what the stranger said")) == NOTHING
 
 
 def test_the_operators_short_forms_say_which_command_it_was(stage: Stage) -> None:

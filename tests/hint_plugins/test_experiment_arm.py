@@ -1,40 +1,38 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
-pytestmark = pytest.mark.parametrize("bench", ["experiment-arm"], indirect=True)
+PLUGIN = "experiment-arm"
 
 
-def test_a_conversation_stays_in_its_arm_also_after_a_restart(bench):
-    first = [bench.load().hints(identity={"session_id": f"s-{number}"}) for number in range(50)]
-    again = [type(bench)(bench.name).load().hints(identity={"session_id": f"s-{number}"}) for number in range(3)]
-
-    assert again == first[:3]
-    assert {hints["experiment_arm"] for hints in first} == {"control", "treatment"}
+def arms(bench, count):
+    return [bench.hints(session_id=f"s-{number}")["experiment_arm"] for number in range(count)]
 
 
-def test_arms_get_their_weights(bench):
-    shares = bench.shares(arms={"control": 8, "treatment": 2, "never": 0})
+def test_a_conversation_stays_in_its_arm_also_after_a_restart(load):
+    first, again = arms(load(), 50), arms(load(), 50)
 
-    assert shares == {"control": pytest.approx(0.8, abs=0.04), "treatment": pytest.approx(0.2, abs=0.04)}
-
-
-def test_another_name_draws_anew(bench):
-    def drawn(name):
-        bench.load(name=name)
-        return [bench.hints(identity={"session_id": f"s-{number}"})["experiment_arm"] for number in range(64)]
-
-    assert drawn("one") != drawn("two")
+    assert again == first
+    assert set(first) == {"control", "treatment"}
 
 
-def test_it_goes_by_the_user_when_told_so(bench):
-    bench.load(by="user_id")
+def test_arms_get_their_weights(load):
+    counted = Counter(arms(load(arms={"control": 8, "treatment": 2, "never": 0}), 2000))
 
-    arms = {
-        bench.hints(identity={"user_id": "u", "session_id": f"s-{number}"})["experiment_arm"] for number in range(20)
-    }
-    assert len(arms) == 1
-    assert bench.hints(identity={"session_id": "s"}) == {}
+    assert counted == {"control": pytest.approx(1600, abs=80), "treatment": pytest.approx(400, abs=80)}
+
+
+def test_another_name_draws_anew(load):
+    assert arms(load(name="one"), 64) != arms(load(name="two"), 64)
+
+
+def test_it_goes_by_the_user_when_told_so(load):
+    bench = load(by="user_id")
+
+    assert len({bench.hints(user_id="u", session_id=f"s-{number}")["experiment_arm"] for number in range(20)}) == 1
+    assert bench.hints(session_id="s") == {}
 
 
 @pytest.mark.parametrize(
@@ -48,9 +46,5 @@ def test_it_goes_by_the_user_when_told_so(bench):
         ({"arms": {"a": 0}}, "all weights in arms are 0"),
     ],
 )
-def test_a_wrong_setting_is_named_and_costs_only_this_plugin(bench, settings, said):
-    bench.load(**settings)
-
-    assert bench.state.state == "failed"
-    assert said in bench.state.error
-    assert bench.hints(identity={"session_id": "s"}) == {}
+def test_a_wrong_setting_is_named_with_its_remedy(refused, settings, said):
+    assert said in refused(**settings)

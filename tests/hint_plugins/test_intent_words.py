@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-pytestmark = pytest.mark.parametrize("bench", ["intent-words"], indirect=True)
+PLUGIN = "intent-words"
 WORDS = {
     "force-cloud": ["think hard", "denk gut nach", "réfléchis bien"],
     "force-local": "just between us",
@@ -23,21 +23,20 @@ WORDS = {
         ("", None),
     ],
 )
-def test_the_first_words_tell_the_intent_and_the_longest_opening_wins(bench, message, intent):
-    bench.load(words=WORDS)
-
-    assert bench.hints([message], purpose="main").get("user_intent") == intent
+def test_the_first_words_tell_the_intent_and_the_longest_opening_wins(load, message, intent):
+    assert load(words=WORDS).hints(message, purpose="main").get("user_intent") == intent
 
 
-def test_without_settings_intents_go_by_their_own_names(bench):
-    assert bench.load().hints(["force-cloud why?"]) == {"user_intent": "force-cloud"}
+def test_without_settings_intents_go_by_their_own_names(load):
+    assert load().hints("force-cloud why?") == {"user_intent": "force-cloud"}
 
 
-def test_the_last_message_counts_and_only_for_turns(bench):
-    bench.load(words=WORDS)
+def test_the_last_message_counts_and_only_for_turns(load):
+    bench = load(words=WORDS)
+    messages = [{"role": "user", "content": text} for text in ("think hard", "and now?")]
 
-    assert bench.hints(["think hard", "and now?"], purpose="main") == {}
-    assert bench.hints(["think hard"], purpose="title_generation") == {}
+    assert bench.hints(messages=messages, purpose="main") == {}
+    assert bench.hints("think hard", purpose="title_generation") == {}
 
 
 @pytest.mark.parametrize(
@@ -49,9 +48,5 @@ def test_the_last_message_counts_and_only_for_turns(bench):
         ({"words": {"a": [" "]}}, "the openings of 'a' are [' ']"),
     ],
 )
-def test_a_wrong_setting_is_named_and_costs_only_this_plugin(bench, settings, said):
-    bench.load(**settings)
-
-    assert bench.state.state == "failed"
-    assert said in bench.state.error
-    assert bench.hints(["force-cloud"]) == {}
+def test_a_wrong_setting_is_named_with_its_remedy(refused, settings, said):
+    assert said in refused(**settings)

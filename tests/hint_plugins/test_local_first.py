@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from hermes_hints import Hints, hookimpl
+from hermes_hints import Call, Hints, Identity, Settings, hookimpl
+from hermes_hints.plugins import Registry
 
-pytestmark = pytest.mark.parametrize("bench", ["local-first"], indirect=True)
+PLUGIN = "local-first"
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 
 
 @pytest.mark.parametrize(
@@ -19,31 +23,36 @@ pytestmark = pytest.mark.parametrize("bench", ["local-first"], indirect=True)
         (60_001, "title_generation", "prefer-cloud"),
     ],
 )
-def test_purpose_and_length_tell_the_place(bench, characters, purpose, intent):
+def test_purpose_and_length_tell_the_place(load, characters, purpose, intent):
     half = "x" * (characters // 2)
-    messages = [half, "x" * (characters - len(half))]
+    messages = [{"role": "user", "content": text} for text in (half, "x" * (characters - len(half)))]
 
-    assert bench.load().hints(messages, purpose=purpose) == {"user_intent": intent}
-
-
-def test_the_operators_own_words_and_lengths(bench):
-    bench.load(longest_local=5, purposes={"main": "local", "cron": "cloud"}, local="force-local", cloud="big")
-
-    assert bench.hints(["12345"], purpose="main") == {"user_intent": "force-local"}
-    assert bench.hints(["123456"], purpose="main") == {"user_intent": "big"}
-    assert bench.hints(["1"], purpose="cron") == {"user_intent": "big"}
-    assert bench.hints(["1"], purpose="vision") == {"user_intent": "force-local"}
+    assert load().hints(messages=messages, purpose=purpose) == {"user_intent": intent}
 
 
-def test_what_another_plugin_says_wins(bench):
+def test_the_operators_own_words_and_lengths(load):
+    bench = load(longest_local=5, purposes={"main": "local", "cron": "cloud"}, local="force-local", cloud="big")
+
+    assert bench.hints("12345", purpose="main") == {"user_intent": "force-local"}
+    assert bench.hints("123456", purpose="main") == {"user_intent": "big"}
+    assert bench.hints("1", purpose="cron") == {"user_intent": "big"}
+    assert bench.hints("1", purpose="vision") == {"user_intent": "force-local"}
+
+
+def test_what_another_plugin_says_wins():
     class Other:
         @hookimpl
         def contribute_hints(self, call):
             return Hints(user_intent="force-cloud")
 
-    bench.load().registry.register(Other())
+    registry = Registry()
+    registry.load(
+        Settings(hints_directory=PLUGINS, budget_ms=1000), lambda name: None if name == PLUGIN else "not here"
+    )
+    registry.register(Other())
 
-    assert bench.hints(["hi"]) == {"user_intent": "force-cloud"}
+    assert registry.contribute(Call(), Identity()) == {"user_intent": "force-cloud"}
+    assert [plugin.name for plugin in registry.listed() if plugin.state == "loaded"] == [PLUGIN, "Other"]
 
 
 @pytest.mark.parametrize(
@@ -58,9 +67,5 @@ def test_what_another_plugin_says_wins(bench):
         ({"cloud": ""}, "cloud is ''; give the user_intent that means it, such as prefer-cloud"),
     ],
 )
-def test_a_wrong_setting_is_named_and_costs_only_this_plugin(bench, settings, said):
-    bench.load(**settings)
-
-    assert bench.state.state == "failed"
-    assert said in bench.state.error
-    assert bench.hints(["hi"]) == {}
+def test_a_wrong_setting_is_named_with_its_remedy(refused, settings, said):
+    assert said in refused(**settings)

@@ -9,7 +9,8 @@ import threading
 import pytest
 
 from hermes_hints import Settings
-from hermes_hints.pipeline import Outgoing, Pipeline
+from hermes_hints.outgoing import Outgoing
+from hermes_hints.pipeline import Pipeline
 from hermes_hints.plugins import registry
 
 

@@ -239,6 +239,22 @@ def test_one_that_hangs_after_it_was_trusted_holds_up_one_call_and_is_then_set_a
         release.set()
 
 
+def test_where_none_is_trusted_one_that_hangs_later_holds_up_no_call(release, hinted, stamp):
+    slow = Hanging(release, after=50)
+    hinted({"trust_plugins": False, "budget_ms": 200})
+    register(slow, name="slow")
+    register(Good)
+    for _ in range(50):
+        hinted()
+        assert slow.thread != threading.get_ident()
+
+    stamped, seconds = timed(stamp)
+
+    assert seconds < BOUND
+    assert stamped is not None
+    assert not release.is_set()
+
+
 def test_callers_at_the_same_time_are_all_let_go(release, stamp):
     slow = Hanging(release)
     register(slow, name="slow")
@@ -274,7 +290,8 @@ def test_helper_threads_do_not_pile_up(release, hinted):
 FORKED = """
 import os, sys
 from hermes_hints import hookimpl, register
-from hermes_hints.pipeline import Outgoing, Pipeline
+from hermes_hints.outgoing import Outgoing
+from hermes_hints.pipeline import Pipeline
 from hermes_hints.plugins import registry
 from hermes_hints.settings import Settings
 

@@ -44,7 +44,7 @@ WRONG = {
     ),
     "a hook of nobody's": (
         "@hookimpl\ndef zzz(call): return {}",
-        "no hook 'zzz'; known: configure, contribute_hints, request_stamped",
+        "no hook 'zzz'; known: configure, contribute_hints, hint_profiles, request_stamped",
     ),
     "a wrong argument": (
         "@hookimpl\ndef contribute_hints(call, user): return {}",

@@ -8,7 +8,8 @@ import pytest
 
 from hermes_hints import hint, hookimpl, identify, loaded_plugins, register
 from hermes_hints.endpoints import parse_endpoint
-from hermes_hints.pipeline import Outgoing, Pipeline
+from hermes_hints.outgoing import Outgoing
+from hermes_hints.pipeline import Pipeline
 from hermes_hints.settings import Settings
 
 ALICE = "@alice:example.org"

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from .environments import Environment
 from .gateway import Person, Room
 from .replies import Reply, ToolCall
 from .upstream import RecordedCall
@@ -97,7 +101,18 @@ def assert_bare(call: RecordedCall) -> None:
     """Nothing of ours arrived with a call, in no carrier."""
     assert in_headers(call) == {}
     assert {"hermes", "metadata", "user", "requestMetadata"} & call.json.keys() == set()
-    assert b"hermes_" not in call.body
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listened on a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+def skip_unless_0_22(environment: Environment) -> None:
+    """Skip the test on the host that does not have what it is about."""
+    if "0.22" not in environment.directory.name:
+        pytest.skip("0.19 has no such thing")
 
 
 def identity(person: Person, room: Room) -> dict[str, object]:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import IO, Any
@@ -69,7 +69,7 @@ class Gateway:
         self._sent: list[Sent] = []
         self._ended = False
 
-    def say(self, person: Person, room: Room, text: str, *, seconds: float = 60) -> str:
+    def say(self, person: Person, room: Room, text: str, *, seconds: float = 180) -> str:
         """Write a message and wait until the host is done with it: all that it was answered, "" when nothing was.
 
         Raises TimeoutError, also for what the host takes into another message's turn: what a person writes while the
@@ -96,7 +96,7 @@ class Gateway:
             self._connection.sendall(json.dumps(line).encode() + b"\n")
         return said
 
-    def answer(self, said: Said, *, seconds: float = 60) -> str:
+    def answer(self, said: Said, *, seconds: float = 180) -> str:
         """What a posted message was answered, waiting until the host is done with it. Raises TimeoutError."""
         with self._changed:
             self._changed.wait_for(lambda: said.outcome or self._ended, seconds)
@@ -111,7 +111,7 @@ class Gateway:
         with self._changed:
             return tuple(self._sent)
 
-    def wait_for_message(self, room: Room, text: str, *, seconds: float = 60) -> Sent:
+    def wait_for_message(self, room: Room, text: str, *, seconds: float = 180) -> Sent:
         """The first message to a room that holds ``text``, also one that nobody asked for. Raises TimeoutError."""
 
         def arrived() -> Sent | None:
@@ -146,38 +146,47 @@ class Gateway:
 
 
 @contextmanager
-def running_gateway(hermes: Hermes, *, seconds: float = 60) -> Iterator[Gateway]:
+def running_gateway(hermes: Hermes, *, seconds: float = 180) -> Iterator[Gateway]:
     """``hermes gateway run`` with the loopback platform, from when it takes messages until the block is left.
 
     Raises HermesRunError, with all that it wrote, when it does not start within ``seconds`` or does not stop cleanly.
     """
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as opened:
         listening.settimeout(seconds)
-        port = listening.getsockname()[1]
-        process = replace(hermes, env={**hermes.env, "LOOPBACK_PORT": str(port)}).start(*COMMAND)
-        output, errors = _Lines(process.stdout), _Lines(process.stderr)
-        try:
-            if not errors.wait_for(READY, seconds):
-                raise hermes.failure(COMMAND, "did not start", output.text(), errors.text())
-            connection, _ = listening.accept()
-            with connection:
-                gateway = Gateway(connection)
-                listener = threading.Thread(target=gateway.listen, name="gateway-listener", daemon=True)
-                listener.start()
-                yield gateway
-                _stop(process, hermes, output, errors)
-                listener.join()
-        finally:
-            kill_with_children(process)
-            process.wait()
-            output.join()
-            errors.join()
+        env = {**hermes.env, "LOOPBACK_PORT": str(listening.getsockname()[1])}
+        with running_service(replace(hermes, env=env), seconds=seconds):
+            connection = opened.enter_context(listening.accept()[0])
+            gateway = Gateway(connection)
+            listener = threading.Thread(target=gateway.listen, name="gateway-listener", daemon=True)
+            listener.start()
+            yield gateway
+        listener.join()
+
+
+@contextmanager
+def running_service(hermes: Hermes, *, seconds: float = 180) -> Iterator[None]:
+    """``hermes gateway run`` with whatever platforms are configured, from when it is ready until the block is left.
+
+    Raises HermesRunError, with all that it wrote, when it does not start within ``seconds`` or does not stop cleanly.
+    """
+    process = hermes.start(*COMMAND)
+    output, errors = _Lines(process.stdout), _Lines(process.stderr)
+    try:
+        if not errors.wait_for(READY, seconds):
+            raise hermes.failure(COMMAND, "did not start", output.text(), errors.text())
+        yield
+        _stop(process, hermes, output, errors)
+    finally:
+        kill_with_children(process)
+        process.wait()
+        output.join()
+        errors.join()
 
 
 def _stop(process: subprocess.Popen[str], hermes: Hermes, output: _Lines, errors: _Lines) -> None:
     process.send_signal(signal.SIGINT)
     try:
-        status = process.wait(30)
+        status = process.wait(60)
     except subprocess.TimeoutExpired:
         raise hermes.failure(COMMAND, "did not stop", output.text(), errors.text()) from None
     if status != 0:

@@ -37,15 +37,15 @@ class Hermes:
     home: Path
     env: Mapping[str, str] = field(default_factory=dict)
 
-    def ask(self, text: str, *, seconds: float = 120) -> str:
+    def ask(self, text: str, *, seconds: float = 300) -> str:
         """One question by ``hermes -z``: the answer. Raises HermesRunError when the program reports a failure."""
         return self.run("-z", text, seconds=seconds).output.strip()
 
-    def chat(self, text: str, *arguments: str, seconds: float = 120) -> Finished:
+    def chat(self, text: str, *arguments: str, seconds: float = 300) -> Finished:
         """One turn of a saved session by ``hermes chat -q``; ``--resume ID`` and the like go into ``arguments``."""
         return self.run("chat", "-q", text, *arguments, seconds=seconds)
 
-    def run(self, *arguments: str, seconds: float = 120, expected: int | None = 0, said: str = "") -> Finished:
+    def run(self, *arguments: str, seconds: float = 300, expected: int | None = 0, said: str = "") -> Finished:
         """Any ``hermes …`` command, ``said`` on its standard input.
 
         Raises HermesRunError when it does not end within ``seconds`` (it is killed then, with its children) or ends with

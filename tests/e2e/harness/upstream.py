@@ -109,7 +109,7 @@ class Upstream:
         with self._arrived:
             return tuple(self._calls)
 
-    def wait_for(self, wanted: Callable[[RecordedCall], bool], *, seconds: float = 30) -> RecordedCall:
+    def wait_for(self, wanted: Callable[[RecordedCall], bool], *, seconds: float = 120) -> RecordedCall:
         """The first call that is ``wanted``, waiting for it to arrive if need be. Raises TimeoutError."""
         with self._arrived:
             found = self._arrived.wait_for(lambda: next(filter(wanted, self._calls), None), seconds)

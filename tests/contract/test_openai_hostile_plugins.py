@@ -1,0 +1,236 @@
+"""What a hint plugin does beside hinting: the call goes out once, for the right person, and is answered."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import openai
+import pytest
+from clients import UNHURRIED, ask
+
+from hermes_hints import (
+    hint,
+    hookimpl,
+    identify,
+    install,
+    loaded_plugins,
+    register,
+    uninstall,
+    unregister,
+    unwrap,
+    wrap,
+)
+
+TEXT = '{"answer": 42}'
+WHO = {"user_id": "alice"}
+MEGABYTE = "x" * 2**20
+
+
+def contributing(function, name):
+    class Plugin:
+        contribute_hints = hookimpl(staticmethod(function), specname="contribute_hints")
+
+    return register(Plugin(), name)
+
+
+@pytest.fixture(autouse=True)
+def _good():
+    contributing(lambda: {"cost_center": "good"}, "good")
+
+
+@pytest.fixture
+def over():
+    """Set when the test is over: threads that a plugin has left behind wait for it."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def states():
+    return {plugin.name: plugin.state for plugin in loaded_plugins()}
+
+
+def send(clients, *, times=1, settings=UNHURRIED):
+    async def main():
+        client = wrap(clients.make(), identity=WHO, settings=settings)
+        for _ in range(times):
+            assert (await ask(client)).choices[0].message.content == TEXT
+
+    clients.run(main())
+
+
+def test_one_that_hangs_under_the_default_budget(clients, upstream, over, caplog):
+    """Until it is set aside, which takes a call or a few: a caller that was itself kept waiting blames nobody."""
+    contributing(lambda: over.wait(20), "slow")
+    seconds = []
+
+    async def main():
+        client = wrap(clients.make(), identity=WHO)
+        while states()["slow"] == "loaded" and len(seconds) < 100:
+            began = time.monotonic()
+            await ask(client)
+            seconds.append(time.monotonic() - began)
+        await ask(client)
+
+    with caplog.at_level(logging.INFO, "hermes_hints"):
+        clients.run(main())
+    assert states()["slow"] == "set aside"
+    assert max(seconds) < 5
+    assert {request.hermes["user_id"] for request in upstream.received} == {"alice"}
+    assert [line for line in caplog.messages if "plugin slow took more than 20 ms" in line]
+
+
+@pytest.mark.parametrize("door", ["wrap", "install"])
+def test_one_that_asks_a_model_from_within_either_kind_of_call(door, clients, upstream):
+    """With a client of its own, which waits: the inner call is attributed, has no hints of plugins, and asks no more."""
+    inner = openai.OpenAI(api_key="k", base_url=upstream.base_url, max_retries=0)
+    if door == "install":
+        install(identity=WHO, settings=UNHURRIED)
+    else:
+        wrap(inner, identity=WHO, settings=UNHURRIED)
+
+    def asking():
+        inner.chat.completions.create(model="small", messages=[])
+        return {"user_intent": "considered"}
+
+    contributing(asking, "asking")
+    with inner:
+        send(clients, times=20)
+    assert len(upstream.received) == 40
+    for small, outer in zip(upstream.received[::2], upstream.received[1::2], strict=True):
+        assert (small.json["model"], small.hermes["user_id"]) == ("small", "alice")
+        assert small.hermes.keys() == {"v", "user_id", "request_id"}
+        assert (outer.hermes["user_intent"], outer.hermes["cost_center"]) == ("considered", "good")
+
+
+def test_two_that_ask_a_model_and_set_each_other_off(clients, upstream):
+    inner = wrap(
+        openai.OpenAI(api_key="k", base_url=upstream.base_url, max_retries=0), identity=WHO, settings=UNHURRIED
+    )
+
+    def asking():
+        inner.chat.completions.create(model="small", messages=[])
+        return {"user_intent": "considered"}
+
+    contributing(asking, "one")
+    contributing(asking, "two")
+    with inner:
+        send(clients)
+    assert [request.json["model"] for request in upstream.received] == ["small", "small", "m"]
+
+
+def register_another():
+    contributing(lambda: {"experiment_arm": "late"}, f"another {len(loaded_plugins())}")
+
+
+def register_itself_again():
+    contributing(register_itself_again, "rude")
+    return {"experiment_arm": "again"}
+
+
+def remove_all():
+    for plugin in loaded_plugins():
+        unregister(plugin.name)
+
+
+def enter_scopes():
+    identify(user_id="eve").__enter__()
+    hint(cost_center="eve's").__enter__()
+
+
+@pytest.mark.parametrize("doing", [register_another, register_itself_again, remove_all, enter_scopes, uninstall])
+def test_one_that_changes_what_is_registered_or_in_force_during_a_call(doing, clients, upstream):
+    contributing(doing, "rude")
+    send(clients, times=25)
+    assert len(upstream.received) == 25
+    assert {request.hermes["user_id"] for request in upstream.received} == {"alice"}
+    assert upstream.received[0].hermes["cost_center"] == "good"
+    assert {request.hermes.get("cost_center") for request in upstream.received} <= {"good", None}
+
+
+def test_one_that_unwraps_the_client_during_a_call(clients, upstream):
+    """The call under way is finished as it began; the next ones are bare."""
+    client = wrap(clients.make(), identity=WHO, settings=UNHURRIED)
+    contributing(lambda: unwrap(client) and None, "rude")
+
+    async def main():
+        for _ in range(3):
+            await ask(client)
+
+    clients.run(main())
+    first, *others = upstream.received
+    assert first.hermes["user_id"] == "alice"
+    assert [request.bare for request in others] == [True, True]
+
+
+def test_one_that_leaves_threads_behind(clients, upstream, over):
+    def leaving():
+        threading.Thread(target=over.wait, args=(30,), daemon=True).start()
+        return {"user_intent": "left one"}
+
+    contributing(leaving, "leaving")
+
+    def helpers():
+        return sum(thread.name == "hermes-hints-plugin" for thread in threading.enumerate())
+
+    before = helpers()
+    send(clients, times=60)
+    assert helpers() - before <= 2
+    assert {request.hermes["user_intent"] for request in upstream.received} == {"left one"}
+
+
+@pytest.mark.parametrize("kind", ["sync"], indirect=True)
+def test_what_a_thread_that_was_left_behind_asks_is_a_call_of_its_own(clients, upstream):
+    """Nobody's scope is in force there: it is the client's own call, with the hints of plugins."""
+    client = wrap(clients.make(), identity={"user_id": "the client's"}, settings=UNHURRIED)
+    left = []
+
+    def leaving(call):
+        if call.model == "m":
+            left.append(
+                threading.Thread(target=client.chat.completions.create, kwargs={"model": "late", "messages": []})
+            )
+
+    contributing(leaving, "leaving")
+
+    async def main():
+        with identify(user_id="alice"):
+            await ask(client)
+        left[0].start()
+        left[0].join(30)
+
+    clients.run(main())
+    first, late = upstream.received
+    assert (first.hermes["user_id"], first.hermes["cost_center"]) == ("alice", "good")
+    assert (late.json["model"], late.hermes["user_id"], late.hermes["cost_center"]) == ("late", "the client's", "good")
+
+
+MASSES = {
+    "a value": {"requested_model": MEGABYTE},
+    "a key": {MEGABYTE: "x"},
+    "a key of a vendor": {"acme." + MEGABYTE: "x"},
+    "labels": {"labels": [str(number) * 100 for number in range(100_000)]},
+    "labels in one text": {"labels": ",".join(map(str, range(1_000_000)))},
+    "entries": {"ext": {f"acme.k{number}": MEGABYTE for number in range(1000)}},
+    "a number": {"acme.n": 10**5000},
+    "bytes": {"user_intent": b"x" * 2**20},
+    "as much as there may be": {
+        **dict.fromkeys(("user_intent", "command_origin", "requested_model", "experiment_arm"), "x" * 512),
+        "labels": [f"{number:0512}" for number in range(32)],
+        "ext": {f"acme.{number:048}": "x" * 512 for number in range(32)},
+    },
+}
+
+
+@pytest.mark.parametrize("mass", MASSES.values(), ids=MASSES)
+def test_one_that_returns_megabytes(mass, clients, upstream, caplog):
+    contributing(lambda: mass, "heavy")
+    with caplog.at_level(logging.DEBUG, "hermes_hints"):
+        send(clients, times=2)
+    for request in upstream.received:
+        assert request.hermes["cost_center"] == "good"
+        assert len(request.body) < 64 * 1024
+        assert len(request.head) < 8 * 1024
+    assert all(len(line) < 2000 for line in caplog.messages)
