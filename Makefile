@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ENV := .environments
 
-.PHONY: help demo test test-openai2 lint e2e load bench wheel clean
+.PHONY: help demo test test-openai2 lint e2e load fuzz bench wheel clean
 
 help:
 	@echo "make demo          a real Hermes, three people, two rooms: what reaches a dispatcher, and why it chose its model"
@@ -10,6 +10,8 @@ help:
 	@echo "make test-openai2  the same on the versions that Hermes pins"
 	@echo "make lint          ruff, mypy and pyright"
 	@echo "make e2e           the tests that start the real programs"
+	@echo "make load          100,000 requests from threads and tasks"
+	@echo "make fuzz          a million inputs for the receiving side"
 	@echo "make bench         the benchmark and the simulation; writes their tables and plots into docs/"
 	@echo "make wheel         build the wheel into dist/"
 
@@ -17,10 +19,10 @@ demo: $(ENV)/test/ready
 	$(ENV)/test/bin/python tests/e2e/demo.py
 
 test: $(ENV)/test/ready
-	$(ENV)/test/bin/python -m pytest
+	$(ENV)/test/bin/python -m pytest -n auto
 
 test-openai2: $(ENV)/openai2/ready
-	$(ENV)/openai2/bin/python -m pytest
+	$(ENV)/openai2/bin/python -m pytest -n auto
 
 lint: $(ENV)/lint/ready
 	$(ENV)/lint/bin/ruff format --check .
@@ -28,11 +30,17 @@ lint: $(ENV)/lint/ready
 	$(ENV)/lint/bin/mypy
 	$(ENV)/lint/bin/pyright --pythonpath $(ENV)/lint/bin/python
 
+# Two files at a time: the real programs mostly wait.
 e2e: $(ENV)/test/ready
-	$(ENV)/test/bin/python -m pytest -m 'e2e and not every_call' tests/e2e
+	$(ENV)/test/bin/python -m pytest -m e2e -n 2 --dist loadfile tests/e2e
 
-e2e-every-call: $(ENV)/test/ready
-	$(ENV)/test/bin/python -m pytest -m every_call tests/e2e
+load: $(ENV)/test/ready
+	$(ENV)/test/bin/python -m pytest -m load tests/load
+
+FUZZ_RUNS ?= 1000000
+fuzz: $(ENV)/fuzz/ready
+	mkdir -p $(ENV)/fuzz/corpus
+	$(ENV)/fuzz/bin/python tests/fuzz/fuzz_receive.py -runs=$(FUZZ_RUNS) -print_final_stats=1 $(ENV)/fuzz/corpus
 
 bench: $(ENV)/bench/ready $(ENV)/test/ready
 	$(ENV)/test/bin/python -m tests.benchmarks
@@ -66,6 +74,9 @@ $(ENV)/lint/ready: pyproject.toml
 
 $(ENV)/bench/ready: pyproject.toml
 	$(call environment,--group bench --editable .)
+
+$(ENV)/fuzz/ready: pyproject.toml
+	$(call environment,--group fuzz --editable .)
 
 $(ENV)/build/ready: pyproject.toml
 	$(call environment,--group build)

@@ -60,12 +60,20 @@ class Plugin:
 class Implementation:
     """One hook function of one plugin."""
 
-    __slots__ = ("_leading", "_pick", "function", "hook", "overdue", "passed", "plugin", "said")
+    __slots__ = ("_leading", "_pick", "_take", "function", "hook", "overdue", "passed", "plugin", "said")
 
-    def __init__(self, plugin: Plugin, hook: str, function: Callable[..., Any], positions: Sequence[int]) -> None:
+    def __init__(
+        self,
+        plugin: Plugin,
+        hook: str,
+        function: Callable[..., Any],
+        positions: Sequence[int],
+        take: Callable[[Implementation, Any], Any],
+    ) -> None:
         self.plugin = plugin
         self.hook = hook
         self.function = function
+        self._take = take
         self._pick = tuple(positions)
         self._leading = len(self._pick) if self._pick == tuple(range(len(self._pick))) else None
         self.passed = 0
@@ -79,14 +87,17 @@ class Implementation:
             self.plugin.put_aside(f"took more than {budget * 1000:g} ms in {self.hook}")
 
     def guarded(self, arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401 - whatever the plugin returns
-        """Call the function with those of the hook's ``arguments`` that it takes.
+        """Call the function with those of the hook's ``arguments`` that it takes, and take what it returns.
 
-        What it raises is its plugin's fault and comes out as ``None``.
+        What it raises is its plugin's fault and comes out as ``None``. Taking is part of the call, because reading what a
+        plugin returned may run more of its code.
         """
         try:
             if self._leading is not None:
-                return self.function(*arguments[: self._leading])
-            return self.function(*[arguments[position] for position in self._pick])
+                result = self.function(*arguments[: self._leading])
+            else:
+                result = self.function(*[arguments[position] for position in self._pick])
+            return None if result is None else self._take(self, result)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, a CancelledError too

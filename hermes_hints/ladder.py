@@ -21,6 +21,8 @@ AMBIGUOUS_SECONDS = 600.0
 
 _REFUSALS = frozenset({400, 413, 415, 422, 431})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_FORBIDDEN = 403
+"""A refusal only where it names a header of ours, as a Hermes API server without a key does (``X-Hermes-Session-Key``)."""
 _VALIDATED = 422
 _NOT_OURS = frozenset(
     {
@@ -62,10 +64,12 @@ def verdict(error: Exception, rung: Rung, body: Collection[str], headers: Collec
     if status in _REDIRECTS:
         return Rung.BARE, True
     code = getattr(error, "code", None)
-    if status not in _REFUSALS or (isinstance(code, str) and code in _NOT_OURS):
-        return None
     answer = _read(error)
-    if _HEADER_PREFIX in answer or any(name.lower() in answer for name in headers):
+    names_a_header = _HEADER_PREFIX in answer or any(name.lower() in answer for name in headers)
+    refused = status in _REFUSALS or (status == _FORBIDDEN and names_a_header)
+    if not refused or (isinstance(code, str) and code in _NOT_OURS):
+        return None
+    if names_a_header:
         return Rung.BARE, True
     named = any(name in answer for name in body)
     if not (named and headers and rung is Rung.FULL):

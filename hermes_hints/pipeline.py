@@ -178,18 +178,20 @@ class Pipeline:
         untouched = outgoing.untouched()
         own = {} if untouched else outgoing.own_fields()
         who = self._who(ambient.identity, identity, own)
+        said = _fields_of(who)
         call = _call(ambient.call, facts, own)
         asked: Call | None = None
         hints: dict[str, Any] = {}
         if self._plugins.busy:
             asked = self._described(call, outgoing, decision, model)
-            hints = self._plugins.contribute(asked, who)
+            # A copy: frozen as it is, a plugin can write past that, and this one may be the client's for good.
+            hints = self._plugins.contribute(asked, who.model_copy())
         if facts:
             merge_hints(hints, {field: facts[field] for field in Hints.normalisers if field in facts})
         if ambient.hints:
             merge_hints(hints, ambient.hints)
         hints.update(own)
-        record = {**_fields_of(who), **call, **hints}
+        record = {**said, **call, **hints}
         record = guarded(record, decision.privacy, self._keyring)
         # A message has a place of its own for the user, which `_carriers` knows.
         narrow = outgoing.strict or outgoing.api == "messages"
@@ -248,9 +250,10 @@ class Pipeline:
     def _carriers(self, outgoing: Outgoing, decision: Decision, rung: Rung, record: dict[str, Any]) -> Carriers:
         profile = decision.profile
         body: dict[str, Any] = {}
+        narrow = outgoing.strict or outgoing.has("user")
         if outgoing.body_allowed and rung is Rung.FULL:
             self._fill_body(body, outgoing, profile, record)
-        elif outgoing.body_allowed and not outgoing.strict and "user_id" in record and not outgoing.has("user"):
+        elif rung is Rung.HEADERS and profile.body and outgoing.body_allowed and not narrow and "user_id" in record:
             body["user"] = record["user_id"]
         lines: dict[str, str] = {}
         if outgoing.headers_allowed and profile.heads:

@@ -193,7 +193,7 @@ class Registry:
             return []
         results = self._run(contributors, (call, identity))
         return [
-            (implementation.plugin.name, _usable(implementation, result))
+            (implementation.plugin.name, result)
             for implementation, result in zip(contributors, results, strict=True)
             if result is not None
         ]
@@ -298,7 +298,7 @@ class Registry:
         ):
             positions = [arguments.index(name) for name in inspect.signature(implementation.function).parameters]
             yield kept.get((entry.health, implementation.function)) or Implementation(
-                entry.health, hook, implementation.function, positions
+                entry.health, hook, implementation.function, positions, _TAKEN[hook]
             )
 
     @staticmethod
@@ -355,6 +355,15 @@ def _mapping_of(result: Any) -> Mapping[Any, Any] | None:  # noqa: ANN401 - what
         result.close()
     return result if isinstance(result, Mapping) and len(result) <= _MOST_KEYS else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
+
+def _nothing(_: Implementation, __: object) -> None:
+    """What is taken of what an observer returns."""
+
+
+_TAKEN: Mapping[str, Callable[[Implementation, Any], Any]] = {
+    "contribute_hints": _usable,
+    "request_stamped": _nothing,
+}
 
 registry = Registry()
 

@@ -39,6 +39,8 @@ MAX_CHARS = 512
 """Longest value in characters: what OpenAI's ``metadata`` takes (platform.openai.com/docs/api-reference/chat)."""
 MAX_LABELS = 32
 """Most labels on one request."""
+_MOST_PARTS = 1024
+"""Most that are looked at, the same one over and over included."""
 MAX_EXT = 32
 """Most ``ext`` entries on one request."""
 
@@ -133,19 +135,21 @@ def label_list(value: object) -> tuple[str, ...] | None:
         if len(value) > MAX_CHARS * MAX_LABELS:
             msg = f"is longer than {MAX_CHARS * MAX_LABELS:,} characters"
             raise ValueError(msg)
-        parts: Iterable[object] = value.split(",")
+        parts: Iterable[object] = value.split(",", _MOST_PARTS)
     elif isinstance(value, list | tuple | set | frozenset):
         given = cast("Iterable[object]", value)
-        parts = (part for item in given for part in (item.split(",") if isinstance(item, str) else (item,)))
+        parts = (
+            part for item in given for part in (item.split(",", _MOST_PARTS) if isinstance(item, str) else (item,))
+        )
     else:
         msg = f"must be a list of texts, not {type(value).__name__}"
         raise ValueError(msg)
     labels: dict[str, None] = {}
-    for part in parts:
+    for number, part in enumerate(parts):
         text = short_text(part.strip() if isinstance(part, str) else part)
         if text is not None:
             labels[text] = None
-        if len(labels) > MAX_LABELS:
+        if len(labels) > MAX_LABELS or number == _MOST_PARTS:
             msg = f"has more than {MAX_LABELS} entries"
             raise ValueError(msg)
     return tuple(labels) or None

@@ -144,7 +144,7 @@ def _why_nothing(decision: Decision, rung: Rung, whole: Stamp | None) -> str:
 def _notes(stamp: Stamp) -> list[str]:
     notes: list[str] = []
     profile, outgoing = stamp.decision.profile, stamp.outgoing
-    if stamp.rung is Rung.HEADERS:
+    if stamp.rung in {Rung.HEADERS, Rung.HEADERS_ALONE}:
         notes.append("body: it refused hints in the body for this model a short while ago, so it gets headers only")
     elif not outgoing.body_allowed:
         notes.append(f"body: {outgoing.api} takes no further fields, so it gets headers only")

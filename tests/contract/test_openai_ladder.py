@@ -43,6 +43,13 @@ def names_a_header(request):
     return refusal(400, "Header X-Hermes-User-Id is not allowed") if request.lines else None
 
 
+def forbids_a_header(request):
+    """As a Hermes API server without a key does."""
+    if "user-id" in request.lines:
+        return refusal(403, "X-Hermes-User-Id requires API key authentication.")
+    return None
+
+
 def is_opaque(request):
     return None if request.bare else Answer(400, b"Bad Request")
 
@@ -64,7 +71,7 @@ def wants_another_type(request):
 
 
 NAMING = (names_hermes, names_metadata, forbids_extra)
-NOT_NAMING = (names_a_header, is_opaque, is_opaque_in_json, has_little_room_for_headers)
+NOT_NAMING = (names_a_header, forbids_a_header, is_opaque, is_opaque_in_json, has_little_room_for_headers)
 NOT_NAMING = (*NOT_NAMING, has_little_room_for_a_body, wants_another_type)
 
 
@@ -115,7 +122,8 @@ def test_the_caller_gets_the_good_answer(refuses, way, clients, upstream):
         assert "hermes" not in good.json
         assert "metadata" not in good.json
         if refuses in NAMING:
-            assert good.lines["user-id"] == good.json["user"] == "alice"
+            assert good.lines["user-id"] == "alice"
+            assert good.json.get("user") == (None if refuses is forbids_extra else "alice")
         else:
             assert good.bare
             assert "user" not in good.json

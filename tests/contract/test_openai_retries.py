@@ -93,6 +93,18 @@ def forbidden_by_tensorrt(request):
     return Answer(400, told) if found else None
 
 
+def forbidden_by_mistral(request):
+    """Which does not know ``user`` either."""
+    found = {"detail": forbidden(request, "hermes", "user")}
+    told = {"object": "error", "message": found, "type": "invalid_request_error", "param": None, "code": None}
+    return Answer(422, told) if found["detail"] else None
+
+
+def forbidden_by_mistral_of_late(request):
+    found = forbidden(request, "hermes", "user")
+    return Answer(422, {"detail": found}) if found else None
+
+
 def invalid_for_gemini(request):
     told = 'Invalid JSON payload received. Unknown name "hermes": Cannot find field.'
     error = {"error": {"code": 400, "message": told, "status": "INVALID_ARGUMENT"}}
@@ -115,7 +127,7 @@ def too_long_for_envoy(request):
 
 HEADERS_REMAIN = [
     *(unknown_to_openai, not_stored_by_openai, unsupported_by_groq, wrong_for_cerebras),
-    *(forbidden_by_tensorrt, invalid_for_gemini),
+    *(forbidden_by_tensorrt, forbidden_by_mistral, forbidden_by_mistral_of_late, invalid_for_gemini),
 ]
 NOTHING_REMAINS = [too_large_for_nginx, too_long_for_nginx, too_long_for_envoy]
 
@@ -133,6 +145,20 @@ def test_a_strict_endpoint_costs_one_request_once(refuses, way, clients, upstrea
     clients.run(main())
     less = "headers" if refuses in HEADERS_REMAIN else "bare"
     assert carried_by(upstream) == ["bare", "full", less, less, less]
+
+
+@pytest.mark.parametrize("profile", ["headers", "openai", "langfuse", "bifrost"])
+def test_a_rung_that_another_profile_found_out_adds_nothing(profile, clients, upstream):
+    """``user`` is for the profile that has an object in the body to replace."""
+    upstream.rules.append(unknown_to_openai)
+
+    async def main():
+        await ask(wrap(clients.make(), identity=WHO))
+        await ask(wrap(clients.make(), identity=WHO, profile=profile))
+
+    clients.run(main())
+    assert "user" not in upstream.last.json
+    assert b"alice" not in upstream.last.body
 
 
 @pytest.mark.parametrize(("named", "seconds"), [(True, 3600), (False, 600)])

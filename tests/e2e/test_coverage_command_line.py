@@ -14,7 +14,7 @@ from harness.hermes_home import HermesHome
 from harness.hermes_process import Hermes
 from harness.upstream import Upstream, running_upstream
 
-pytestmark = [pytest.mark.e2e, pytest.mark.every_call]
+pytestmark = pytest.mark.e2e
 
 NOBODY = dict.fromkeys(("user_id", "user_name", "chat_id", "chat_name", "message_id"))
 GIVEN = {"user_id": "@alice:example.org", "chat_id": "!ops:example.org", "platform": "matrix"}

@@ -27,7 +27,7 @@ from harness.hermes_process import Hermes
 from harness.replies import Reply
 from harness.upstream import RecordedCall, Upstream, running_upstream
 
-pytestmark = [pytest.mark.e2e, pytest.mark.every_call]
+pytestmark = pytest.mark.e2e
 
 AT_ONCE = 8
 """0.19 works on ten turns at a time, whatever its load."""

@@ -13,7 +13,7 @@ from harness.gateway import Room
 from harness.stage import LOOKS_BACK_AFTER, MAX_TURNS, Stage, distinct, only, room, running_stage
 from harness.upstream import RecordedCall
 
-pytestmark = [pytest.mark.e2e, pytest.mark.every_call]
+pytestmark = pytest.mark.e2e
 
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 

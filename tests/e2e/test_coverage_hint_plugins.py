@@ -12,7 +12,7 @@ from harness.hermes_home import HermesHome
 from harness.hermes_process import Hermes
 from harness.upstream import running_upstream
 
-pytestmark = [pytest.mark.e2e, pytest.mark.every_call]
+pytestmark = pytest.mark.e2e
 
 SOURCE = """
 from hermes_hints import hookimpl

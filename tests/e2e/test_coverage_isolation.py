@@ -29,7 +29,7 @@ from harness.hermes_process import Hermes
 from harness.replies import Reply
 from harness.upstream import RecordedCall, Upstream, running_upstream
 
-pytestmark = [pytest.mark.e2e, pytest.mark.every_call]
+pytestmark = pytest.mark.e2e
 
 WRITER = "webhook:people"
 """How Hermes names who writes through its webhook platform, the only one on loopback that is none of a plugin's."""

@@ -31,7 +31,7 @@ from harness.hermes_home import HermesHome
 from harness.hermes_process import Hermes
 from harness.upstream import RecordedCall, Upstream, running_upstream
 
-pytestmark = [pytest.mark.e2e, pytest.mark.every_call]
+pytestmark = pytest.mark.e2e
 
 FOLDER = CHECKOUT / "plugins" / PLUGIN
 OPS = Room("!ops:example.org", "Ops")

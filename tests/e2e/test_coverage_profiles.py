@@ -28,7 +28,7 @@ from harness.hermes_home import HermesHome, plugin_name
 from harness.hermes_process import Hermes
 from harness.upstream import RecordedCall, running_upstream
 
-pytestmark = [pytest.mark.e2e, pytest.mark.every_call]
+pytestmark = pytest.mark.e2e
 
 PROFILES = ("default", "careful", "without")
 ROOMS = {name: Room(f"!{name}:example.org", f"Room {name}") for name in PROFILES}

@@ -26,7 +26,7 @@ from harness.environments import Environment
 from harness.stage import FRESH, MAX_TURNS, MIXTURE, REFUSALS, WORN, Stage, distinct, only, room, running_stage
 from harness.upstream import RecordedCall
 
-pytestmark = [pytest.mark.e2e, pytest.mark.every_call]
+pytestmark = pytest.mark.e2e
 
 ANTHROPIC_BODY = {
     *("model", "messages", "max_tokens", "metadata", "stop_sequences", "stream", "system", "temperature"),

@@ -96,7 +96,11 @@ def test_a_plugin_that_cannot_work_is_listed_as_failed_with_the_reason(what, hin
     assert hinted() == {}
 
 
-@pytest.mark.parametrize("thing", [None, 5, "text", object(), dict, lambda: None, int], ids=repr)
+@pytest.mark.parametrize(
+    "thing",
+    [None, 5, "text", object(), dict, lambda: None, int],
+    ids=["nothing", "a number", "a text", "an object", "a class", "a function", "another class"],
+)
 def test_whatever_is_registered_nothing_is_raised(thing):
     assert register(thing, name="thing").state == "failed"
 
