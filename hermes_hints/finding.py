@@ -47,8 +47,6 @@ def in_directory(directory: Path) -> Iterator[tuple[str, Path]]:
     """Files ``NAME.py`` and folders ``NAME/__init__.py``, by name; names that start with ``.`` or ``_`` are skipped."""
     try:
         found = sorted(directory.iterdir())
-    except FileNotFoundError:
-        return
     except OSError as error:
         once(logging.WARNING, ("directory", directory), "hermes-hints: no plugins from %s", directory, cause=error)
         return

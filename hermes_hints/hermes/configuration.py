@@ -79,13 +79,14 @@ def named_home() -> str:
 def load_settings(configuration: Mapping[str, Any]) -> HermesSettings:
     """The settings at ``plugins.entries.hermes-hints.settings`` of config.yaml; defaults where there are none.
 
-    Hint plugins lie in ``$HERMES_HOME/hints`` unless ``hints_directory`` names another place.
+    Hint plugins lie in ``$HERMES_HOME/hints``, where it is there, unless ``hints_directory`` names another place.
 
     Raises:
         ConfigError: a key or value is wrong; the message names it, where it stands, and the remedy.
     """
     given = dict(section(configuration, PLACE))
-    given.setdefault("hints_directory", home() / "hints")
+    if (home() / "hints").exists():
+        given.setdefault("hints_directory", home() / "hints")
     return HermesSettings.load(given, where=PLACE)
 
 

@@ -27,10 +27,15 @@ def hermes_home(monkeypatch, tmp_path):
     [{}, {"plugins": None}, {"plugins": {"entries": {}}}, configured(None), configured({})],
 )
 def test_without_settings_the_defaults_count_and_plugins_lie_in_the_home(configuration, hermes_home):
+    (hermes_home / "hints").mkdir()
     settings = load_settings(configuration)
 
     assert (settings.commands, settings.confirm, settings.privacy) == ({}, False, "raw")
     assert settings.hints_directory == hermes_home / "hints"
+
+
+def test_a_home_without_a_place_for_plugins_has_none(hermes_home):
+    assert load_settings({}).hints_directory is None
 
 
 def test_the_operators_own_directory_counts(tmp_path):

@@ -6,6 +6,8 @@ import logging
 import sys
 import types
 
+import pytest
+
 from hermes_hints import Settings, hookimpl, loaded_plugins, register, unregister
 from hermes_hints.plugins import registry
 
@@ -172,18 +174,17 @@ def test_a_directory_with_a_syntax_error_in_it(directory, hinted, caplog):
     assert not [name for name in sys.modules if name.endswith((".broken", ".raising"))]
 
 
-def test_a_directory_that_does_not_exist(tmp_path, hinted):
-    registry.load(Settings(hints_directory=tmp_path / "nowhere"))
+@pytest.mark.parametrize("there", [False, True], ids=["nothing", "a file"])
+def test_a_directory_that_is_none_is_said(there, tmp_path, hinted, caplog):
+    place = tmp_path / "place"
+    if there:
+        place.write_text("")
+    with caplog.at_level(logging.INFO):
+        registry.load(Settings(hints_directory=place))
     assert loaded_plugins() == ()
     assert hinted() == {}
-
-
-def test_a_directory_that_is_a_file_is_said(tmp_path, caplog):
-    (tmp_path / "file").write_text("")
-    registry.load(Settings(hints_directory=tmp_path / "file"))
-    assert loaded_plugins() == ()
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert str(tmp_path / "file") in caplog.text
+    (line,) = [record.getMessage() for record in caplog.records if "no plugins from" in record.getMessage()]
+    assert str(place) in line
 
 
 def test_names_with_hyphens_and_those_of_real_modules(directory, hinted):

@@ -86,7 +86,8 @@ def test_files_and_folders_are_loaded_as_from_the_hints_directory(write, name):
             assert bench.hints(chat_id=OPS) == {}
 
 
-def test_each_bench_has_the_plugin_anew_and_leaves_nothing_behind(write):
+def test_each_bench_has_the_plugin_anew_and_leaves_nothing_behind(write, monkeypatch):
+    monkeypatch.delitem(sys.modules, "hermes_hints_plugins.ops_first", raising=False)  # of a test before this one
     path = write(GOOD + "\ncalls = []\n\n@hookimpl\ndef request_stamped(call):\n    calls.append(call)\n")
     before = (set(sys.modules), logging.getLogger("hermes_hints").level, logging.getLogger("hermes_hints").handlers[:])
 
