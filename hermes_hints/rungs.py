@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, cast
 
 from .notices import once
+from .state_file import replace_json
 
 __all__ = ["LONGEST_SECONDS", "HeldRung", "read_rungs", "write_rungs"]
 
@@ -91,15 +90,7 @@ def write_rungs(file: Path, rungs: Iterable[HeldRung]) -> None:
         key=lambda held: held.until,
     )[-_MOST:]
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump({"v": _VERSION, "rungs": [held._asdict() for held in kept]}, stream)
-            fresh.replace(file)
-        finally:
-            fresh.unlink(missing_ok=True)
+        replace_json(file, {"v": _VERSION, "rungs": [held._asdict() for held in kept]})
     except (OSError, ValueError) as error:
         message = "hermes-hints: what endpoints refuse is forgotten when this process ends: %s cannot be written"
         once(logging.WARNING, ("rungs", "write"), message, file, cause=error)

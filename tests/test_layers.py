@@ -13,7 +13,7 @@ import hermes_hints
 
 PACKAGE = Path(hermes_hints.__file__).parent
 LAYERS = (
-    ("conditions", "errors", "notices", "families", "values"),
+    ("conditions", "errors", "notices", "families", "state_file", "values"),
     ("identity",),
     ("hints",),
     ("wire",),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import secrets
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
 from ..notices import once
+from ..state_file import replace_json
 from .builtin import BUILTIN
 from .declaration import Profile
 
@@ -117,15 +116,7 @@ def _write(file: Path, origins: frozenset[str]) -> None:
     """Put the origins into the file beside those of other processes; mode 0600, in one step. Never raises."""
     listed = sorted(origins | _read(file))[:_MOST]
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump({"v": _VERSION, _LITELLM: listed}, stream)
-            fresh.replace(file)
-        finally:
-            fresh.unlink(missing_ok=True)
+        replace_json(file, {"v": _VERSION, _LITELLM: listed})
     except (OSError, ValueError) as error:
         message = "hermes-hints: what was recognised is forgotten when this process ends: %s cannot be written"
         once(logging.WARNING, ("learned", "write"), message, file, cause=error)

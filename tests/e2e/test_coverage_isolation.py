@@ -16,7 +16,6 @@ from harness.covering import (
     about,
     answered,
     assert_bare,
-    free_port,
     in_headers,
     is_title,
     skip_unless_0_22,
@@ -26,6 +25,7 @@ from harness.environments import Environment
 from harness.gateway import running_service
 from harness.hermes_home import HermesHome
 from harness.hermes_process import Hermes
+from harness.programs import free_port
 from harness.replies import Reply
 from harness.upstream import RecordedCall, Upstream, running_upstream
 

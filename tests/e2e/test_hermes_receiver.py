@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import openai
 import pytest
-from harness.covering import free_port
 from harness.environments import Environment
 from harness.gateway import running_gateway
 from harness.hermes_home import HermesHome
 from harness.hermes_process import Hermes
+from harness.programs import free_port
 from harness.replies import Reply
 from harness.upstream import Upstream, running_upstream
 

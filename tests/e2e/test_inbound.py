@@ -15,11 +15,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from harness.api_server import API_KEY, BEARER, KINDS, Answer, ApiServer, api_server, free_port
+from harness.api_server import API_KEY, BEARER, KINDS, Answer, ApiServer, api_server
 from harness.environments import Environment
 from harness.gateway import Person, Room, running_gateway
 from harness.hermes_home import HermesHome
 from harness.hermes_process import Hermes
+from harness.programs import free_port
 
 from hermes_hints.dispatcher import Question, Reply, ToolCall, create_app, running
 from hermes_hints.rules import Rules

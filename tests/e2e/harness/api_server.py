@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -15,11 +14,6 @@ from .hermes_process import Hermes
 API_KEY = "0123456789abcdef-only-for-tests"
 BEARER = {"Authorization": f"Bearer {API_KEY}"}
 KINDS = ("chat", "chat streamed", "responses", "responses streamed", "run")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
 
 
 def api_server(port: int) -> dict[str, str]:

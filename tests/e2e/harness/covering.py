@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -101,12 +100,6 @@ def assert_bare(call: RecordedCall) -> None:
     """Nothing of ours arrived with a call, in no carrier."""
     assert in_headers(call) == {}
     assert {"hermes", "metadata", "user", "requestMetadata"} & call.json.keys() == set()
-
-
-def free_port() -> int:
-    """A port on loopback that nobody listened on a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
 
 
 def skip_unless_0_22(environment: Environment) -> None:

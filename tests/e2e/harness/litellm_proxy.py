@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .environments import CHECKOUT, Environment, environment
+from .programs import free_port
 
 LITELLM = "litellm[proxy]==1.106.2"
 LANGFUSE_BY_OTLP = ("opentelemetry-sdk==1.45.2", "opentelemetry-exporter-otlp-proto-http==1.45.2")
@@ -100,12 +100,6 @@ def starting_fails(installed: Environment, directory: Path, config: Mapping[str,
         message = f"the proxy started:\n{written}"
         raise LiteLLMError(message)
     return written
-
-
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def _start(

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .environments import ENVIRONMENTS
-from .litellm_proxy import free_port
+from .programs import free_port
 
 PACKAGES = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1")
 """In redis-server is a link to what is in redis-tools; its other libraries are on every Debian."""

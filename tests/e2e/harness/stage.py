@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .covering import CAROL, ERRANDS, PLUGIN, TOOLS_IN_THE_OPEN, about, answered, free_port, is_title, told
+from .covering import CAROL, ERRANDS, PLUGIN, TOOLS_IN_THE_OPEN, about, answered, is_title, told
 from .environments import Environment
 from .gateway import Gateway, Person, Room, running_gateway
 from .hermes_home import HermesHome
 from .hermes_process import Hermes
+from .programs import free_port
 from .replies import Reply
 from .upstream import RecordedCall, Upstream, running_upstream
 
