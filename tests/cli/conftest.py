@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -113,3 +116,32 @@ def operator(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: py
 def upstream() -> Iterator[Upstream]:
     with Upstream() as running:
         yield running
+
+
+HOOKS = {
+    *("pre_llm_call", "pre_gateway_dispatch", "subagent_start"),
+    *("on_session_reset", "post_api_request", "transform_llm_output"),
+}
+
+
+@pytest.fixture
+def installed(operator, monkeypatch):
+    """A Hermes in this environment, without what is named."""
+
+    def install(*missing):
+        content = {
+            "hermes_cli": {"__version__": "0.19.0"},
+            "hermes_cli.config": {"load_config": operator.configuration},
+            "hermes_cli.plugins": {"VALID_HOOKS": HOOKS - {*missing}},
+            "hermes_cli.middleware": {"VALID_MIDDLEWARE": {"llm_request", "tool_request"} - {*missing}},
+            "hermes_cli.commands": {"resolve_command": {"model": object(), "status": object()}.get},
+            "gateway.session_context": {"get_session_env": str},
+            "agent.portal_tags": {"get_conversation_context": str},
+        }
+        for name, names in content.items():
+            made = ModuleType(name)
+            made.__spec__ = ModuleSpec(name, None)
+            vars(made).update(names)
+            monkeypatch.setitem(sys.modules, name, None if name in missing else made)
+
+    return install
