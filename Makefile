@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ENV := .environments
 
-.PHONY: help demo test test-openai2 lint e2e load fuzz bench wheel clean
+.PHONY: help demo test test-openai2 lint e2e load fuzz bench reference docs wheel clean
 
 help:
 	@echo "make demo          a real Hermes, three people, two rooms: what reaches a dispatcher, and why it chose its model"
@@ -13,6 +13,8 @@ help:
 	@echo "make load          100,000 requests from threads and tasks"
 	@echo "make fuzz          a million inputs for the receiving side"
 	@echo "make bench         the benchmark and the simulation; writes their tables and plots into docs/"
+	@echo "make reference     write the reference pages that come from the code"
+	@echo "make docs          build the site into site/"
 	@echo "make wheel         build the wheel into dist/"
 
 demo: $(ENV)/test/ready
@@ -46,12 +48,19 @@ bench: $(ENV)/bench/ready $(ENV)/test/ready
 	$(ENV)/test/bin/python -m tests.benchmarks
 	cd tests && ../$(ENV)/bench/bin/python -m simulation
 
+reference: $(ENV)/test/ready
+	cd tests && ../$(ENV)/test/bin/python -m reference
+
+# The variable switches off what the theme says about another program at each build.
+docs: $(ENV)/docs/ready
+	NO_MKDOCS_2_WARNING=1 $(ENV)/docs/bin/python -m mkdocs build --strict --clean --config-file docs/site/mkdocs.yml
+
 wheel: $(ENV)/build/ready
 	rm -rf dist
 	$(ENV)/build/bin/python -m build --outdir dist .
 
 clean:
-	rm -rf $(ENV) dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(ENV) dist site .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 # pip 25.1 is the first that installs dependency groups.
 define environment
@@ -74,6 +83,9 @@ $(ENV)/lint/ready: pyproject.toml
 
 $(ENV)/bench/ready: pyproject.toml
 	$(call environment,--group bench --editable .)
+
+$(ENV)/docs/ready: pyproject.toml
+	$(call environment,--group docs)
 
 $(ENV)/fuzz/ready: pyproject.toml
 	$(call environment,--group fuzz --editable .)

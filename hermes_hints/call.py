@@ -31,14 +31,23 @@ class Call(Value):
     """
 
     request_id: Id = None
+    """One for each call, kept over the client's own retries."""
     turn_id: Id = None
+    """A message and everything that answering it takes."""
     task_id: Id = None
+    """The host's task within the turn."""
     call: Count = None
+    """The nth call of its turn, from 1."""
     purpose: Short = None
+    """What the call is for: ``main``, ``subagent``, ``title_generation``, …"""
     model: str | None = None
+    """The model that is asked for."""
     base_url: str | None = None
+    """The endpoint, without credentials."""
     api: str | None = None
+    """``chat.completions``, ``responses``, …"""
     stream: bool = False
+    """Whether the answer is streamed."""
 
     _body: Body | None = PrivateAttr(default=None)
 

@@ -67,15 +67,23 @@ class Hints(Value):
     """
 
     user_intent: Short = None
+    """What the user wishes, in a word that the receiver's rules know, such as ``force-cloud``."""
     command_origin: Short = None
+    """The command that said so, such as ``/hint``."""
     requested_model: Short = None
+    """A model that is wished for; the request's own ``model`` stays as it is."""
     priority: Annotated[
         Priority | None, BeforeValidator(_priority), WithJsonSchema({"enum": ["low", "normal", "high"]})
     ] = None
+    """``low``, ``normal`` or ``high``."""
     experiment_arm: Short = None
+    """The arm of an experiment."""
     cost_center: Short = None
+    """Who pays."""
     labels: Labels = None
+    """Any further words."""
     ext: Ext = None
+    """Anything else: ``{"vendor.key": value}``."""
 
     normalisers: ClassVar[Mapping[str, Normaliser]] = {
         "user_intent": short_text,

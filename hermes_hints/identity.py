@@ -32,20 +32,35 @@ class Identity(Value):
     accepted_aliases: ClassVar[Mapping[str, str]] = {"gateway_session_key": "session_key"}
 
     user_id: Id = None
+    """Who asks: the platform's own id of the person."""
     user_id_alt: Id = None
+    """Another id of the same person."""
     user_name: Name = None
+    """What the person is called."""
     platform: Id = None
+    """The messenger (``matrix``, ``slack``, …), or ``cli``, ``cron``, ``api_server``."""
     chat_id: Id = None
+    """The room, channel or private chat."""
     chat_name: Name = None
+    """What the chat is called."""
     chat_type: Id = None
+    """What kind of chat it is, such as ``dm`` or ``group``."""
     thread_id: Id = None
+    """The thread within the chat."""
     message_id: Id = None
+    """The message that is being answered."""
     session_id: Id = None
+    """The session in the host's history; another one after a compression."""
     conversation_id: Id = None
+    """One for all sessions of a conversation, its subagents' too."""
     session_key: Id = None
+    """Hermes' own key of platform, chat and person."""
     parent_session_id: Id = None
+    """Of a subagent: the session that started it."""
     agent: Id = None
+    """The calling program and its version."""
     profile: Id = None
+    """Hermes' profile, where it has several."""
 
     @model_validator(mode="before")
     @classmethod

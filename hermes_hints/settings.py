@@ -56,7 +56,9 @@ class EndpointRule(_Section):
     match: str
     """A host, host:port, ``*.domain``, a URL prefix, a network such as ``10.1.0.0/16``, or ``*``."""
     profile: str = "dispatcher"
+    """The name of a profile: how the endpoints are written to."""
     privacy: Privacy = "raw"
+    """What may be said there of who and where; the setting ``privacy`` wins where it is stricter."""
 
     @field_validator("match")
     @classmethod

@@ -19,6 +19,7 @@ Keys = Key | Iterable[Key]
 """The key shared with the senders, or several while one replaces another."""
 
 Verdict = Literal["valid", "missing", "malformed", "expired", "forged"]
+"""What is found of a signature; see `hermes_hints.receive.verify`."""
 
 WINDOW = 300.0
 """Seconds that a signature may be older or newer than the receiver's clock: five minutes, as Stripe and Slack allow

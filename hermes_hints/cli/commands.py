@@ -104,12 +104,12 @@ def _add_explain(commands: Any) -> None:  # noqa: ANN401 - likewise
         flag = PROFILE_FLAGS.get(field, "--" + field.replace("_", "-"))
         who.add_argument(flag, metavar="TEXT", dest=f"hints_identity_{field}")
     what = parser.add_argument_group("the request")
-    what.add_argument("--purpose", metavar="TEXT", dest="hints_purpose")
-    what.add_argument("--model", metavar="NAME", dest="hints_model")
+    what.add_argument("--purpose", metavar="TEXT", dest="hints_purpose", help="what the call is for")
+    what.add_argument("--model", metavar="NAME", dest="hints_model", help="the model that is asked for")
     what.add_argument("--message", metavar="TEXT", dest="hints_message", help="what the user wrote, for hint plugins")
     api = "default: what the configuration has for the endpoint, else chat.completions"
     what.add_argument("--api", choices=list(APIS), dest="hints_api", help=api)
-    what.add_argument("--stream", action="store_true", dest="hints_stream")
+    what.add_argument("--stream", action="store_true", dest="hints_stream", help="the answer is to be streamed")
     body = "a file with the rest of the JSON body, as the caller would send it; - for standard input"
     what.add_argument("--request", metavar="FILE", dest="hints_request", help=body)
     line = "a header of the caller's own; may be repeated"

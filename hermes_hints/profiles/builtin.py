@@ -33,3 +33,4 @@ _OWN = (
 BUILTIN: Mapping[str, Profile] = {
     profile.name: profile for profile in (*_OWN, *GATEWAYS, *ROUTERS, *PROVIDERS, *TRACES)
 }
+"""By name."""

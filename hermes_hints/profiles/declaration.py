@@ -47,6 +47,7 @@ class Profile(NamedTuple):
     """
 
     name: str
+    """As ``endpoints`` names it."""
     summary: str
     """One sentence for an operator who is choosing."""
     body: bool = False

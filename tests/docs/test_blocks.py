@@ -6,11 +6,11 @@ kind, and none without.
 
 from __future__ import annotations
 
-import collections.abc
 import json
 import os
-import typing
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import commands
 import pytest
@@ -20,10 +20,11 @@ from pages import CHECKOUT, blocks, blocks_in, pages, prose, text_of
 from pydantic import ValidationError
 from starlette.applications import Starlette
 
-import hermes_hints.profiles
+import hermes_hints
 from hermes_hints import Call, ConfigError, Identity, hookimpl
-from hermes_hints.dispatcher import create_app, running
+from hermes_hints.dispatcher import CallLog, create_app, running
 from hermes_hints.inbound import Admission
+from hermes_hints.inbound.asgi import Inbound
 from hermes_hints.rules import parse_rules
 
 LANGUAGES = {"python", "yaml", "sh", "console", "json", "text"}
@@ -53,11 +54,19 @@ def upstream(monkeypatch, tmp_path):
     """Where the blocks' clients lead: a dispatcher on loopback."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "hints").mkdir()
-    with running(create_app(parse_rules("default: local"))) as base_url:
+    log = CallLog()
+    with running(create_app(parse_rules("default: local"), log=log)) as base_url:
         monkeypatch.setenv("OPENAI_BASE_URL", base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "none")
         monkeypatch.setenv("API_KEY", "the key of an API server")
-        yield base_url
+        yield SimpleNamespace(base_url=base_url, log=log)
+
+
+@pytest.fixture(autouse=True)
+def _no_plugin_modules_left():
+    yield
+    for module in [module for module in sys.modules if module.startswith("hermes_hints_plugins")]:
+        del sys.modules[module]
 
 
 def run_python(block, base_url):
@@ -65,7 +74,8 @@ def run_python(block, base_url):
     names = {**given(block), "__name__": "block", "__file__": str(CHECKOUT / "hints" / "tests" / "test_block.py")}
     text = block.text.replace("http://127.0.0.1:8300/v1", base_url)
     try:
-        exec(compile("\n" * block.line + text, block.page, "exec"), names)  # noqa: S102 - the block is what is tested
+        code = compile("\n" * block.line + text, block.page, "exec", annotations.compiler_flag)
+        exec(code, names)  # noqa: S102 - the block is what is tested
     finally:
         if "client" in names:
             names["client"].close()
@@ -76,30 +86,27 @@ def given(block):
     """What a block takes as given."""
     if block.page == "README.md":
         return {"headers": {"X-Hermes-User-Intent": "force-cloud"}, "body": {"hermes": {"v": 1, "user_id": "@alice:x"}}}
-    if block.page == "docs/inbound.md":
+    if "hermes_hints.inbound" in block.text or "Inbound(app" in block.text:
         return {
             "app": web.Application() if "inbound.aiohttp" in block.text else Starlette(),
             "os": os,
             "Admission": Admission,
+            "Inbound": Inbound,
         }
     if block.page == "docs/tutorial.md":
         return {"Call": Call, "Identity": Identity, "hookimpl": hookimpl}
-    if block.page == "docs/reference/hooks.md":
-        return {name: getattr(home, name) for home, names in HOOK_TYPES.items() for name in names}
+    if block.page == "docs/reference/api.md":
+        return {**vars(hermes_hints.dispatcher), **{name: getattr(hermes_hints, name) for name in hermes_hints.__all__}}
     return {}
-
-
-HOOK_TYPES = {
-    typing: ("Any",),
-    collections.abc: ("Iterable", "Mapping"),
-    hermes_hints: ("Call", "Carriers", "Hints", "Identity", "Record"),
-    hermes_hints.profiles: ("Profile",),
-}
 
 
 @of("python")
 def test_python_runs(block, upstream):
-    run_python(block, upstream)
+    run_python(block, upstream.base_url)
+
+    asked = upstream.log.calls()
+    assert bool(asked) == (".create(" in block.text)
+    assert all("request_id" in call.record for call in asked)
 
 
 @of("yaml")
@@ -155,7 +162,7 @@ BROKEN = {
 def test_what_is_broken_is_noticed(text, upstream, tmp_path):
     (block,) = blocks_in("docs/dispatcher.md", text)
     run = {
-        "python": lambda: run_python(block, upstream),
+        "python": lambda: run_python(block, upstream.base_url),
         "yaml": lambda: settings_blocks.take(block, tmp_path),
         "sh": lambda: commands.check(block.page, block.text.strip(), tmp_path),
     }
