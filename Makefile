@@ -2,12 +2,13 @@
 PYTHON ?= python3
 ENV := .environments
 
-.PHONY: help demo test test-openai2 lint e2e load fuzz bench reference docs wheel clean
+.PHONY: help demo test test-openai2 contract lint e2e load fuzz bench reference docs wheel supported clean
 
 help:
 	@echo "make demo          a real Hermes, three people, two rooms: what reaches a dispatcher, and why it chose its model"
 	@echo "make test          the tests, on the newest openai"
 	@echo "make test-openai2  the same on the versions that Hermes pins"
+	@echo "make contract      what holds between the client and the wire, on other versions: PINS='openai==3.0.0'"
 	@echo "make lint          ruff, mypy and pyright"
 	@echo "make e2e           the tests that start the real programs"
 	@echo "make load          100,000 requests from threads and tasks"
@@ -16,9 +17,10 @@ help:
 	@echo "make reference     write the reference pages that come from the code"
 	@echo "make docs          build the site into site/"
 	@echo "make wheel         build the wheel into dist/"
+	@echo "make supported     write docs/supported.md from what .ci/run has run"
 
-demo: $(ENV)/test/ready
-	$(ENV)/test/bin/python tests/e2e/demo.py
+demo: $(ENV)/test/ready wheel
+	$(WHEEL) $(ENV)/test/bin/python tests/e2e/demo.py
 
 test: $(ENV)/test/ready
 	$(ENV)/test/bin/python -m pytest -n auto
@@ -26,15 +28,27 @@ test: $(ENV)/test/ready
 test-openai2: $(ENV)/openai2/ready
 	$(ENV)/openai2/bin/python -m pytest -n auto
 
+# By default the oldest versions that pyproject.toml allows.
+PINS ?= openai==2.24.0 pydantic==2.11.0 pluggy==1.7.0
+space := $() $()
+PINNED = $(ENV)/$(subst $(space),-,$(subst ==,-,$(PINS)))
+contract: $(PINNED)/ready
+	$(PINNED)/bin/python -m pytest -n auto tests/contract
+
 lint: $(ENV)/lint/ready
 	$(ENV)/lint/bin/ruff format --check .
 	$(ENV)/lint/bin/ruff check .
 	$(ENV)/lint/bin/mypy
 	$(ENV)/lint/bin/pyright --pythonpath $(ENV)/lint/bin/python
 
+# The wheel, not the checkout: in the programs' environments and in the one that the tests run in (-P: nor from this folder).
 # Two files at a time: the real programs mostly wait.
-e2e: $(ENV)/test/ready
-	$(ENV)/test/bin/python -m pytest -m e2e -n 2 --dist loadfile tests/e2e
+e2e: $(ENV)/e2e/ready wheel
+	$(ENV)/e2e/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/*.whl
+	$(WHEEL) $(ENV)/e2e/bin/python -P -m pytest -m e2e -n 2 --dist loadfile $(E2E)
+
+E2E ?= tests/e2e
+WHEEL = HERMES_HINTS_WHEEL=$$(echo $(CURDIR)/dist/*.whl)
 
 load: $(ENV)/test/ready
 	$(ENV)/test/bin/python -m pytest -m load tests/load
@@ -59,6 +73,9 @@ wheel: $(ENV)/build/ready
 	rm -rf dist
 	$(ENV)/build/bin/python -m build --outdir dist .
 
+supported: $(ENV)/test/ready
+	$(ENV)/test/bin/python -m tests.versions $(ENV)
+
 clean:
 	rm -rf $(ENV) dist site .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
@@ -75,8 +92,14 @@ endef
 $(ENV)/test/ready: pyproject.toml
 	$(call environment,--group test --editable .)
 
+$(ENV)/e2e/ready: pyproject.toml | wheel
+	$(call environment,--group test dist/*.whl)
+
 $(ENV)/openai2/ready: pyproject.toml
 	$(call environment,--group test --editable . openai==2.24.0 pydantic==2.13.4 httpx==0.28.1)
+
+$(PINNED)/ready: pyproject.toml
+	$(call environment,--group test --editable . $(PINS))
 
 $(ENV)/lint/ready: pyproject.toml
 	$(call environment,--group test --group lint --editable .)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from pathlib import Path
 
 import pytest
+from versions.recording import Recording
 
 from hermes_hints import notices, pipeline, plugins, uninstall
 
@@ -80,7 +82,10 @@ def _guarded_lookup(real):
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_configure():
+def pytest_configure(config):
+    runs = os.environ.get("HERMES_HINTS_RUNS")
+    if runs and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recording(Path(runs)))
     for name in ("connect", "connect_ex"):
         setattr(socket.socket, name, _guarded_connection(getattr(socket.socket, name)))
     socket.socket.sendto = _guarded_datagram(socket.socket.sendto)

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.environments import CHECKOUT, HERMES_0_19, HERMES_0_22, Environment, environment
+from harness.environments import HERMES_0_19, HERMES_0_22, PROJECT, Environment, environment
 
 pytest.register_assert_rewrite("harness.covering")
 
@@ -42,10 +41,6 @@ def probe() -> Path:
 
 @pytest.fixture(scope="session", params=WITH_EVERY_API)
 def hinted_host(request: pytest.FixtureRequest, shown: Callable[[str], None]) -> Environment:
-    """An environment with a real Hermes and hermes-hints: the wheel `$HERMES_HINTS_WHEEL`, or else this checkout.
-
-    With what Hermes needs for its API server and for every API that it speaks.
-    """
-    project = Path(os.environ.get("HERMES_HINTS_WHEEL") or CHECKOUT)
+    """An environment with a real Hermes and hermes-hints, and what Hermes needs for its API server and every API it speaks."""
     requirements = [WITH_EVERY_API[request.param], "aiohttp==3.14.5"]
-    return environment(f"{request.param}-coverage", requirements, project=project, progress=shown)
+    return environment(f"{request.param}-coverage", requirements, project=PROJECT, progress=shown)

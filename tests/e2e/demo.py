@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.environments import CHECKOUT, HERMES_0_19, environment
+from harness.environments import CHECKOUT, HERMES_0_19, PROJECT, environment
 from harness.gateway import Person, Room, running_gateway
 from harness.hermes_home import HermesHome
 from harness.hermes_process import Hermes
@@ -57,7 +57,7 @@ def main() -> int:
         print(f"{time.monotonic() - started:5.1f} s  {line}", flush=True)
 
     tell("a Hermes of its own: hermes-agent 0.19.0 and hermes-hints, unmodified, in .environments/")
-    host = environment("hermes-0.19.0-hints", [HERMES_0_19], project=CHECKOUT, progress=tell)
+    host = environment("hermes-0.19.0-hints", [HERMES_0_19], project=PROJECT, progress=tell)
     log = CallLog()
     app = create_app(load_rules(Path(__file__).with_name("demo_rules.yaml")), log=log)
     with running(app) as base_url, tempfile.TemporaryDirectory() as directory:

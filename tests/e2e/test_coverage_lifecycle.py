@@ -166,8 +166,8 @@ def test_the_folder_alone(host: Environment, hinted_host: Environment, running: 
         pytest.skip("another host's")
     beside = tmp_path / "beside"
     beside.mkdir()
-    (beside / "hermes_hints").symlink_to(CHECKOUT / "hermes_hints", target_is_directory=True)
-    (beside / "pluggy").symlink_to(package(hinted_host, "pluggy"), target_is_directory=True)
+    for name in ("hermes_hints", "pluggy"):
+        (beside / name).symlink_to(package(hinted_host, name), target_is_directory=True)
     with running(host, {"PYTHONPATH": str(beside)}, folders=(FOLDER,), enabled=()) as (hermes, upstream):
         hermes.ask("are you alone?")
 

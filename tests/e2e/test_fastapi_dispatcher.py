@@ -7,7 +7,7 @@ from pathlib import Path
 
 import openai
 import pytest
-from harness.environments import CHECKOUT, environment
+from harness.environments import CHECKOUT, PROJECT, environment
 from harness.programs import free_port, running_program
 from harness.replies import Reply
 from harness.upstream import Upstream, running_upstream
@@ -28,7 +28,7 @@ def upstream() -> Iterator[Upstream]:
 
 @pytest.fixture
 def client(upstream: Upstream, tmp_path: Path, shown: Callable[[str], None]) -> Iterator[openai.OpenAI]:
-    built = environment("fastapi-dispatcher", REQUIREMENTS, project=CHECKOUT, progress=shown)
+    built = environment("fastapi-dispatcher", REQUIREMENTS, project=PROJECT, progress=shown)
     port = free_port()
     command = [built.python, "-m", "uvicorn", "--app-dir", RECIPES, "fastapi_dispatcher:app", "--port", str(port)]
     environ = {"UPSTREAM": upstream.base_url.removesuffix("/v1"), "PYTHONDONTWRITEBYTECODE": "1"}

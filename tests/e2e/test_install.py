@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.environments import CHECKOUT, HERMES_0_19, environment
+from harness.environments import CHECKOUT, HERMES_0_19, PROJECT, environment
 from harness.hermes_home import HermesHome
 from harness.hermes_process import Hermes
 from harness.replies import Reply
@@ -29,15 +29,21 @@ def readme_install_block() -> str:
     return re.findall(r"^```sh\n(.*?)^```$", (CHECKOUT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)[1]
 
 
+def directory_of_the_wheel(scratch: Path) -> Path:
+    if PROJECT.is_file():
+        return PROJECT.parent
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(scratch), str(CHECKOUT)]
+    subprocess.run(build, check=True)
+    return scratch
+
+
 def test_two_commands_and_every_call_is_attributed(tmp_path: Path, shown: Callable[[str], None]) -> None:
     host = environment("hermes-0.19.0-hints", [HERMES_0_19], progress=shown)
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(CHECKOUT)]
-    subprocess.run(build, check=True)
     subprocess.run([host.python, "-m", "pip", "uninstall", "--quiet", "--yes", "hermes-hints"], check=True)
     with running_upstream(lambda _call: Reply("fine")) as upstream:
         hermes = Hermes(host.programs, HermesHome(upstream.base_url).write(tmp_path / "home"), ALICE)
         own = {"PATH": f"{host.programs}:{os.environ['PATH']}", "HERMES_HOME": str(hermes.home), "HOME": str(tmp_path)}
-        found = f"{tmp_path} {os.environ.get('PIP_FIND_LINKS', '')}".strip()
+        found = f"{directory_of_the_wheel(tmp_path)} {os.environ.get('PIP_FIND_LINKS', '')}".strip()
         block = ["sh", "-e", "-c", readme_install_block()]
         subprocess.run(block, check=True, env={**os.environ, **own, "PIP_FIND_LINKS": found}, stdin=subprocess.DEVNULL)
 

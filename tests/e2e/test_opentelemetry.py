@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness.environments import CHECKOUT, Environment, environment
+from harness.environments import PROJECT, Environment, environment
 from harness.replicas import Replica, running_replicas
 
 pytestmark = pytest.mark.e2e
@@ -24,7 +24,7 @@ print(json.dumps(dict(baggage.get_all(W3CBaggagePropagator().extract({"baggage":
 
 @pytest.fixture(scope="module")
 def traced(shown: Callable[[str], None]) -> Environment:
-    return environment("opentelemetry", ["opentelemetry-sdk==1.45.2"], project=CHECKOUT, progress=shown)
+    return environment("opentelemetry", ["opentelemetry-sdk==1.45.2"], project=PROJECT, progress=shown)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .environments import CHECKOUT, Environment, environment
+from .environments import PROJECT, Environment, environment
 from .programs import free_port
 
 LITELLM = "litellm[proxy]==1.106.2"
@@ -49,9 +49,8 @@ class LiteLLM:
 
 
 def litellm_environment(progress: Callable[[str], None]) -> Environment:
-    """An environment with LiteLLM and hermes-hints: the wheel ``$HERMES_HINTS_WHEEL``, or else this checkout."""
-    project = Path(os.environ.get("HERMES_HINTS_WHEEL") or CHECKOUT)
-    return environment("litellm", [LITELLM, *LANGFUSE_BY_OTLP], project=project, progress=progress)
+    """An environment with LiteLLM and hermes-hints."""
+    return environment("litellm", [LITELLM, *LANGFUSE_BY_OTLP], project=PROJECT, progress=progress)
 
 
 def deployment(group: str, model: str, base_url: str, *, price: float = 0.0) -> dict[str, Any]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .environments import CHECKOUT, Environment, Progress, environment
+from .environments import PROJECT, Environment, Progress, environment
 from .gateway import running_gateway
 from .hermes_home import HermesHome
 from .hermes_process import Hermes
@@ -38,11 +37,10 @@ class Programs:
 
     @classmethod
     def installed(cls, progress: Progress) -> Programs:
-        """Synapse, and Hermes with hermes-hints: the wheel `$HERMES_HINTS_WHEEL`, or else this checkout."""
-        project = Path(os.environ.get("HERMES_HINTS_WHEEL") or CHECKOUT)
+        """Synapse, and Hermes with hermes-hints."""
         return cls(
             environment("synapse", [SYNAPSE], progress=progress),
-            environment("hermes-0.19.0-matrix-hints", [HERMES_0_19_MATRIX], project=project, progress=progress),
+            environment("hermes-0.19.0-matrix-hints", [HERMES_0_19_MATRIX], project=PROJECT, progress=progress),
         )
 
 
