@@ -79,7 +79,9 @@ def named_home() -> str:
 def load_settings(configuration: Mapping[str, Any]) -> HermesSettings:
     """The settings at ``plugins.entries.hermes-hints.settings`` of config.yaml; defaults where there are none.
 
-    Hint plugins lie in ``$HERMES_HOME/hints``, where it is there, unless ``hints_directory`` names another place.
+    Hint plugins lie in ``$HERMES_HOME/hints``, where it is there, unless ``hints_directory`` names another place. Each has
+    its own settings at ``plugins.entries.NAME.settings``, as any plugin of Hermes, or under ``plugins`` in those of
+    hermes-hints, which count where there are both.
 
     Raises:
         ConfigError: a key or value is wrong; the message names it, where it stands, and the remedy.
@@ -87,7 +89,25 @@ def load_settings(configuration: Mapping[str, Any]) -> HermesSettings:
     given = dict(section(configuration, PLACE))
     if (home() / "hints").exists():
         given.setdefault("hints_directory", home() / "hints")
+    own = _own_settings(configuration)
+    if own:
+        chosen = given.get("plugins", {})
+        given["plugins"] = {**own, **chosen} if isinstance(chosen, Mapping) else chosen
     return HermesSettings.load(given, where=PLACE)
+
+
+def _own_settings(configuration: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What stands under the names of enabled plugins. Most are no hint plugins, and may be of any other form."""
+    entries = section(configuration, "plugins.entries")
+    found: dict[str, Mapping[str, Any]] = {}
+    for name in _names(section(configuration, "plugins").get("enabled")) - {PLUGIN}:
+        entry = entries.get(name)
+        settings = cast("Mapping[str, object]", entry).get("settings") if isinstance(entry, Mapping) else None
+        if isinstance(settings, Mapping) and all(
+            isinstance(key, str) for key in cast("Mapping[object, object]", settings)
+        ):
+            found[name] = cast("Mapping[str, Any]", settings)
+    return found
 
 
 def admission(configuration: Mapping[str, Any]) -> Admit:

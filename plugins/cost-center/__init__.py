@@ -3,30 +3,77 @@
 from __future__ import annotations
 
 import csv
+import logging
 import sys
+import threading
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 import hermes_hints
 from hermes_hints import Call, ConfigError, Identity, hookimpl
 
 _NAME = "cost-center"
+_SETTINGS = ("users", "chats", "default", "file", "reload_seconds")
 _COLUMNS = ("user_id", "chat_id", "cost_center")
+_DELIMITERS = ",;\t"
+_LONGEST = 512
+_RELOAD_SECONDS = 30
+
+_logger = logging.getLogger(f"hermes_hints.{_NAME}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
-    users: Mapping[str, str]
-    chats: Mapping[str, str]
-    default: str | None
+class _Table(NamedTuple):
+    users: dict[str, str]
+    chats: dict[str, str]
+
+
+class _Books:
+    """Who pays: what the settings say, over what the file says, which is looked at again while calls go on."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        for key in settings:
+            if key not in _SETTINGS:
+                _refuse(f"there is no setting {key!r}; use {', '.join(_SETTINGS)}")
+        self._own = _Table(_centers(settings, "users"), _centers(settings, "chats"))
+        self._default = None if settings.get("default") is None else _center(settings["default"], "default")
+        self._every = settings.get("reload_seconds", _RELOAD_SECONDS)
+        if isinstance(self._every, bool) or not isinstance(self._every, int | float) or not self._every >= 1:
+            _refuse(f"reload_seconds is {self._every!r}; give a number of seconds, 1 or more")
+        self._file = _path(settings["file"]) if "file" in settings else None
+        self._stamp = self._table = None
+        if self._file is not None:
+            self._stamp, self._table = _stamp(self._file), _read(self._file)
+        self._next_look = time.monotonic() + self._every
 
     def center(self, identity: Identity) -> str | None:
-        found = None if identity.user_id is None else self.users.get(identity.user_id)
-        if found is None and identity.chat_id is not None:
-            found = self.chats.get(identity.chat_id)
-        return self.default if found is None else found
+        self._look_again()
+        tables = (self._own, self._table) if self._table is not None else (self._own,)
+        for kind, known_as in ((0, identity.user_id), (1, identity.chat_id)):
+            for table in tables:
+                if known_as in table[kind]:
+                    return table[kind][known_as]
+        return self._default
+
+    def _look_again(self) -> None:
+        if self._file is None or time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + self._every
+        # A file system that hangs must not hold up the call.
+        threading.Thread(target=self._reload, args=(self._file,), name=_NAME, daemon=True).start()
+
+    def _reload(self, file: Path) -> None:
+        stamp = None
+        try:
+            stamp = _stamp(file)
+            if stamp != self._stamp:
+                self._table = _read(file)
+                _logger.info("%s: read %s again", _NAME, file)
+        except ConfigError as error:
+            if stamp != self._stamp:
+                _logger.warning("%s; what it said before still counts", error)
+        self._stamp = stamp
 
 
 def _refuse(what: str) -> NoReturn:
@@ -34,66 +81,77 @@ def _refuse(what: str) -> NoReturn:
     raise ConfigError(message)
 
 
-def _table(settings: Mapping[str, Any]) -> _Table:
-    for key in settings:
-        if key not in ("users", "chats", "default", "file"):
-            _refuse(f"there is no setting {key!r}; use users, chats, default and file")
-    users, chats = _read(settings["file"]) if "file" in settings else ({}, {})
-    users.update(_centers(settings, "users"))
-    chats.update(_centers(settings, "chats"))
-    default = settings.get("default")
-    if default is not None and not _is_center(default):
-        _refuse(f"default is {default!r}; give the name or number of a cost centre")
-    return _Table(users, chats, None if default is None else str(default))
-
-
 def _centers(settings: Mapping[str, Any], key: str) -> dict[str, str]:
     given = settings.get(key, {})
     if not isinstance(given, Mapping):
         _refuse(f'{key} is {given!r}; give each id its cost centre, such as {{"@alice:example.org": "4711"}}')
-    centers: dict[str, str] = {}
-    for one, center in cast("Mapping[object, object]", given).items():
-        if not _is_center(center):
-            _refuse(f"the cost centre of {one!r} in {key} is {center!r}; give a name or number")
-        centers[str(one)] = str(center)
-    return centers
+    centers = cast("Mapping[object, object]", given)
+    return {str(one): _center(center, f"the cost centre of {one!r} in {key}") for one, center in centers.items()}
 
 
-def _is_center(value: object) -> bool:
-    return not isinstance(value, bool) and isinstance(value, str | int) and bool(str(value).strip())
+def _center(given: object, what: str) -> str:
+    text = "" if isinstance(given, bool) or not isinstance(given, str | int) else str(given).strip()
+    if not 0 < len(text) <= _LONGEST:
+        _refuse(f"{what} is {given!r:.80}; give a name or number of 1 to {_LONGEST} characters")
+    return text
 
 
-def _read(given: object) -> tuple[dict[str, str], dict[str, str]]:
-    """The rows of a CSV file: one of ``user_id`` and ``chat_id``, and the ``cost_center``."""
+def _path(given: object) -> Path:
     if not isinstance(given, str):
         _refuse(f"file is {given!r}; give the path of a CSV file with the columns {', '.join(_COLUMNS)}")
-    users: dict[str, str] = {}
-    chats: dict[str, str] = {}
     try:
-        with Path(given).expanduser().open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.DictReader(stream)
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        _refuse(f"file is {given!r}, whose home directory cannot be found ({error}); write the whole path")
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    try:
+        found = file.stat()
+    except (OSError, ValueError) as error:
+        _unreadable(file, error)
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _read(file: Path) -> _Table:
+    """The rows of a CSV file: one of ``user_id`` and ``chat_id``, and the ``cost_center``."""
+    table = _Table({}, {})
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            head = stream.readline()
+            stream.seek(0)
+            rows = csv.DictReader(stream, delimiter=max(_DELIMITERS, key=head.count))
             if not set(_COLUMNS) <= set(rows.fieldnames or ()):
-                _refuse(f"file {given!r} has the columns {rows.fieldnames}; it needs {', '.join(_COLUMNS)}")
+                _refuse(f"file '{file}' has the columns {rows.fieldnames}; it needs {', '.join(_COLUMNS)}")
             for row in rows:
                 user, chat, center = ((row[column] or "").strip() for column in _COLUMNS)
-                if not center or bool(user) == bool(chat):
+                if not 0 < len(center) <= _LONGEST or bool(user) == bool(chat):
                     _refuse(
-                        f"file {given!r}, line {rows.line_num}: give a cost_center, and either a user_id or a chat_id"
+                        f"file '{file}', line {rows.line_num}: give a cost_center of 1 to {_LONGEST} characters, and "
+                        "either a user_id or a chat_id"
                     )
-                (users if user else chats)[user or chat] = center
-    except (OSError, RuntimeError, UnicodeDecodeError, csv.Error) as error:
-        _refuse(f"file is {given!r}, which cannot be read ({error}); give the path of a CSV file in UTF-8")
-    return users, chats
+                known = table.users if user else table.chats
+                if known.setdefault(user or chat, center) != center:
+                    _refuse(
+                        f"file '{file}', line {rows.line_num}: this id has another cost_center above; leave one out"
+                    )
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        _unreadable(file, error)
+    return table
 
 
-_known = _table({})
+def _unreadable(file: Path, error: Exception) -> NoReturn:
+    _refuse(f"file is '{file}', which cannot be read ({error}); give the path of a CSV file in UTF-8")
+
+
+_known = _Books({})
 
 
 @hookimpl
 def configure(settings: Mapping[str, Any]) -> None:
-    """Take ``users``, ``chats``, ``default`` and ``file``; the file is read now, and again when settings change."""
+    """Take ``users``, ``chats``, ``default``, ``file`` and ``reload_seconds``; the file is read before this returns."""
     global _known  # noqa: PLW0603 - a module is this plugin's only object
-    _known = _table(settings)
+    _known = _Books(settings)
 
 
 @hookimpl

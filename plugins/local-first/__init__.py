@@ -12,6 +12,7 @@ from hermes_hints import Call, ConfigError, hookimpl
 
 _NAME = "local-first"
 _PLACES = ("local", "cloud")
+_LONGEST_INTENT = 512
 _DEFAULT: Mapping[str, Any] = {
     "longest_local": 60_000,
     "purposes": {"title_generation": "local", "compression": "cloud", "vision": "cloud"},
@@ -52,8 +53,11 @@ def _wishes(settings: Mapping[str, Any]) -> _Wishes:
         if place not in _PLACES:
             _refuse(f"the place of {purpose!r} in purposes is {place!r}; use one of {', '.join(_PLACES)}")
     for place in _PLACES:
-        if not isinstance(given[place], str) or not given[place].strip():
-            _refuse(f"{place} is {given[place]!r}; give the user_intent that means it, such as prefer-{place}")
+        if not isinstance(given[place], str) or not 0 < len(given[place].strip()) <= _LONGEST_INTENT:
+            _refuse(
+                f"{place} is {given[place]!r:.80}; give the user_intent that means it, 1 to {_LONGEST_INTENT} characters, such as "
+                f"prefer-{place}"
+            )
     return _Wishes(
         longest,
         {str(purpose): place for purpose, place in purposes.items()},

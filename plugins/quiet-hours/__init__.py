@@ -25,7 +25,7 @@ _CLOCK = re.compile(r"(?:([01]?\d|2[0-3]):([0-5]\d)|24:00)")
 class _Rule:
     begins: int
     ends: int
-    """Minutes of the day; a rule that ends before it begins goes over midnight."""
+    """Minutes of the day; a rule that ends before it begins, or just then, goes over midnight."""
     days: frozenset[int]
     """Those on which it begins."""
     platforms: frozenset[str]
@@ -57,6 +57,10 @@ def _settings(settings: Mapping[str, Any]) -> tuple[zoneinfo.ZoneInfo | None, tu
     try:
         found = None if zone is None else zoneinfo.ZoneInfo(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        if not zoneinfo.available_timezones():
+            _refuse(
+                f"timezone is {zone!r}, and this machine knows no time zones; pip install tzdata, or leave timezone out"
+            )
         _refuse(f"timezone is {zone!r}; give a name such as Europe/Berlin, or leave it out for this machine's own")
     return found, tuple(_rule(rule) for rule in cast("list[Mapping[str, Any]]", rules))
 
@@ -83,7 +87,7 @@ def _rule(given: Mapping[str, Any]) -> _Rule:
 def _minute(given: Mapping[str, Any], key: str, otherwise: str) -> int:
     written = given.get(key, otherwise)
     clock = _CLOCK.fullmatch(written) if isinstance(written, str) else None
-    if clock is None:
+    if clock is None or (key == "from" and not clock[1]):
         _refuse(f"{key} is {written!r}; give a time of day in quotes, such as '22:00'")
     return int(clock[1]) * 60 + int(clock[2]) if clock[1] else 24 * 60
 
@@ -92,7 +96,7 @@ def _texts(given: Mapping[str, Any], key: str) -> frozenset[str]:
     listed = given.get(key, [])
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in cast("list[object]", listed)):
         _refuse(f"{key} is {listed!r}; give a list of texts")
-    return frozenset(cast("list[str]", listed))
+    return frozenset(one.strip().lower() for one in cast("list[str]", listed))
 
 
 _zone, _rules = _settings({})

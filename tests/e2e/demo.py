@@ -82,7 +82,7 @@ def talk_to_hermes(programs: Path, directory: Path, base_url: str, tell: Tell) -
         base_url,
         folders=HINT_PLUGINS,
         enabled=("hermes-hints",),
-        settings={"hermes-hints": {"plugins": {"experiment-arm": EXPERIMENT}}},
+        settings={"experiment-arm": EXPERIMENT},
     ).write(directory / "home")
     tell("hermes gateway run, with hermes-hints and two hint plugins enabled")
     with running_gateway(Hermes(programs, home)) as gateway:

@@ -57,6 +57,27 @@ def test_reading_leaves_the_configuration_as_it_was():
     assert configuration == configured({})
 
 
+def test_a_hint_plugin_has_its_settings_under_its_own_name():
+    entries = {
+        "hermes-hints": {"settings": {"plugins": {"both": {"at": "hermes-hints"}, "there": {"at": "hermes-hints"}}}},
+        "both": {"settings": {"at": "its own"}},
+        "own": {"settings": {"at": "its own"}},
+        "disabled": {"settings": {"at": "its own"}},
+        "another kind": "of plugin",
+        "yet another": {"settings": {1: "key"}, "config": {}},
+        "and another": {"settings": None},
+    }
+    enabled = ["hermes-hints", "both", "own", "another kind", "yet another", "and another", "not there"]
+
+    settings = load_settings({"plugins": {"enabled": enabled, "entries": entries}})
+
+    assert settings.plugins == {
+        "both": {"at": "hermes-hints"},
+        "there": {"at": "hermes-hints"},
+        "own": {"at": "its own"},
+    }
+
+
 @pytest.mark.parametrize("name", ["cloud", "c", "my-cloud", "gpt5", "c" * 32])
 def test_a_short_form_that_the_host_can_take(name):
     commands = load_settings(configured({"commands": {name: {"user_intent": "x", "acme.region": "eu"}}})).commands

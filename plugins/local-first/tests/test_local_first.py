@@ -2,13 +2,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import openai
 import pytest
 
-from hermes_hints import Call, Hints, Identity, Settings, hookimpl
-from hermes_hints.plugins import Registry
+from hermes_hints import loaded_plugins, unregister, wrap
 
-PLUGIN = "local-first"
-PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+PLUGIN = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def load(hints_bench):
+    """Put the plugin on a bench with these settings."""
+    return lambda **settings: hints_bench(PLUGIN, settings=settings)
+
+
+def refusal(bench):
+    """In which words it refuses its settings."""
+    assert bench.state.state == "failed"
+    return bench.state.error
 
 
 @pytest.mark.parametrize(
@@ -39,20 +50,20 @@ def test_the_operators_own_words_and_lengths(load):
     assert bench.hints("1", purpose="vision") == {"user_intent": "force-local"}
 
 
-def test_what_another_plugin_says_wins():
-    class Other:
-        @hookimpl
-        def contribute_hints(self, call):
-            return Hints(user_intent="force-cloud")
-
-    registry = Registry()
-    registry.load(
-        Settings(hints_directory=PLUGINS, budget_ms=1000), lambda name: None if name == PLUGIN else "not here"
+def test_what_another_plugin_says_wins(tmp_path, hints_upstream):
+    """Also one that would be the weaker of the two by its name."""
+    (tmp_path / "local-first").symlink_to(PLUGIN, target_is_directory=True)
+    (tmp_path / "cloud_first.py").write_text(
+        "from hermes_hints import hookimpl\n\n\n@hookimpl\ndef contribute_hints(call):\n"
+        "    return {'user_intent': 'force-cloud'} if call.user_text() == 'hard' else None\n"
     )
-    registry.register(Other())
-
-    assert registry.contribute(Call(), Identity()) == {"user_intent": "force-cloud"}
-    assert [plugin.name for plugin in registry.listed() if plugin.state == "loaded"] == [PLUGIN, "Other"]
+    with openai.OpenAI(base_url=hints_upstream.base_url, api_key="k") as client:
+        wrap(client, settings={"hints_directory": tmp_path, "budget_ms": 1000})
+        for text, intent in (("hard", "force-cloud"), ("easy", "prefer-local")):
+            client.chat.completions.create(model="m", messages=[{"role": "user", "content": text}])
+            assert hints_upstream.last.record.user_intent == intent
+    for plugin in loaded_plugins():
+        unregister(plugin.name)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +75,9 @@ def test_what_another_plugin_says_wins():
         ({"longest_local": True}, "longest_local is True"),
         ({"purposes": ["main"]}, "purposes is ['main']; give each purpose its place"),
         ({"purposes": {"main": "moon"}}, "the place of 'main' in purposes is 'moon'; use one of local, cloud"),
-        ({"cloud": ""}, "cloud is ''; give the user_intent that means it, such as prefer-cloud"),
+        ({"cloud": ""}, "cloud is ''; give the user_intent that means it, 1 to 512 characters, such as prefer-cloud"),
+        ({"local": "x" * 513}, "give the user_intent that means it"),
     ],
 )
-def test_a_wrong_setting_is_named_with_its_remedy(refused, settings, said):
-    assert said in refused(**settings)
+def test_a_wrong_setting_is_named_with_its_remedy(load, settings, said):
+    assert said in refusal(load(**settings))
