@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+from .asking import ask, ask_async
 from .endpoints import parse_endpoint
 from .errors import ConfigError
 from .identity import NOBODY, Identity
@@ -20,6 +21,7 @@ from .pipeline import Pipeline
 from .plugins import registry
 from .privacy import Privacy
 from .profiles import find_profile
+from .profiles.advertised import Question
 from .sending import Sending, prepared
 from .settings import Settings
 
@@ -171,14 +173,17 @@ class _Door:
         self.pipeline = pipeline
         self.active = True
 
-    def begin(self, client: Any, options: Any) -> Sending | None:
-        """The request as it is to be sent; ``None`` when it is to go on as it is. Never raises."""
+    def begin(self, client: Any, options: Any, *, asked: bool = False) -> Sending | Question | None:
+        """The request as it is to be sent, or what is to be ``asked`` first; ``None`` when it is to go on as it is.
+
+        Never raises.
+        """
         in_hand = _in_hand.get()
         outer = in_hand[0] if in_hand else None
         if not self.active or (outer is not None and outer.client is client):
             return None
         try:
-            return prepared(self.pipeline, client, options, outer)
+            return prepared(self.pipeline, client, options, outer, asked=asked)
         except Exception as error:  # noqa: BLE001 - no request fails because of hints
             message = "hermes-hints: a request could not be read and goes on as it is"
             once(logging.ERROR, ("prepare", type(error)), message, cause=error, private=True)
@@ -187,7 +192,10 @@ class _Door:
     def send(self, inner: Callable[..., Any], client: Any, cast_to: Any, options: Any, rest: dict[str, Any]) -> Any:
         """Call ``inner``, the client's own ``request``."""
         sending = self.begin(client, options)
-        if sending is None:
+        if isinstance(sending, Question):
+            ask(client, sending)
+            sending = self.begin(client, options, asked=True)
+        if not isinstance(sending, Sending):
             return inner(cast_to, options, **rest)
         in_hand = [sending]
         token = _in_hand.set(in_hand)
@@ -212,7 +220,10 @@ class _Door:
     ) -> Any:
         """Await ``inner``, the client's own ``request``."""
         sending = self.begin(client, options)
-        if sending is None:
+        if isinstance(sending, Question):
+            await ask_async(client, sending)
+            sending = self.begin(client, options, asked=True)
+        if not isinstance(sending, Sending):
             return await inner(cast_to, options, **rest)
         in_hand = [sending]
         token = _in_hand.set(in_hand)

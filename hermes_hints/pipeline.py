@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -22,6 +22,7 @@ from .plugins import Registry, registry
 from .policy import Decision, Policy
 from .privacy import Keyring, Privacy, guarded, pseudonym
 from .profiles import BUILTIN, Profile
+from .profiles.advertised import Advertised, Question
 from .profiles.learned import Learned
 from .profiles.spans import annotate
 from .profiles.watching import Watch, watch
@@ -258,13 +259,15 @@ class Pipeline:
         lines: dict[str, str] = {}
         if outgoing.headers_allowed and profile.heads:
             taken = {str(name).lower() for name, _ in outgoing.header_items()}
+            said = _advertised.taken(_address(decision.endpoint)) if profile.advertised else None
             if profile.headers:
                 key = self._signing_key
-                lines = carriers.headers(record, taken, self._room)
+                lines = _welcome(carriers.headers(record, taken, self._room), said)
                 if key is not None and SIGNATURE.lower() not in taken:
-                    lines[SIGNATURE] = sign(_as_read(outgoing, lines, body, record), key)
+                    signature = {SIGNATURE: sign(_as_read(outgoing, lines, body, record), key)}
+                    lines.update(_welcome(signature, said))
             if profile.native_headers or profile.json_headers or profile.baggage:
-                lines.update(native_lines(profile, outgoing, record, taken, self._hashed))
+                lines.update(_welcome(native_lines(profile, outgoing, record, taken, self._hashed), said))
         return Carriers(lines, body)
 
     def _fill_body(self, body: dict[str, Any], outgoing: Outgoing, profile: Profile, record: dict[str, Any]) -> None:
@@ -286,6 +289,11 @@ class Pipeline:
 
     def _hashed(self, text: str) -> str:
         return pseudonym(self._keyring.key(), text)
+
+    @staticmethod
+    def question(decision: Decision) -> Question | None:
+        """What to ask the endpoint before anything is stamped for it; ``None`` for nothing, as mostly."""
+        return _advertised.question(_address(decision.endpoint)) if decision.profile.advertised else None
 
     def watch(self, client: Any, decision: Decision) -> Watch | None:  # noqa: ANN401 - a client of an SDK
         """Look at the client's next answer, where it may tell what the endpoint is; `Watch.end` when it has come."""
@@ -332,6 +340,11 @@ def _call(ambient: Mapping[str, Any], facts: Mapping[str, Any], own: dict[str, A
     return call
 
 
+def _welcome(lines: dict[str, str], said: Collection[str] | None) -> dict[str, str]:
+    """The lines whose names an endpoint says it takes; all of them where it does not say."""
+    return lines if said is None else {name: line for name, line in lines.items() if name.lower() in said}
+
+
 def _copied(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON body
     """A copy that an observer may change without changing what is sent."""
     if isinstance(value, Mapping):
@@ -342,6 +355,7 @@ def _copied(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON body
 _DISPATCHER = BUILTIN["dispatcher"]
 _ladder = Ladder()
 _learned = Learned()
+_advertised = Advertised()
 
 
 @lru_cache(maxsize=_MOST_ENDPOINTS)

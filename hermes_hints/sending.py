@@ -13,6 +13,7 @@ from .families import Family, family_of
 from .ladder import Rung
 from .outgoing import Outgoing
 from .pipeline import Pipeline, Stamp, Testimony, Witness
+from .profiles.advertised import Question
 from .wire import TICKET
 
 __all__ = ["Sending", "prepared"]
@@ -78,8 +79,12 @@ class Sending:
             self._refused = None
 
 
-def prepared(pipeline: Pipeline, client: Any, options: Any, outer: Sending | None = None) -> Sending | None:
+def prepared(
+    pipeline: Pipeline, client: Any, options: Any, outer: Sending | None = None, *, asked: bool = False
+) -> Sending | Question | None:
     """The request of ``client`` as it is to be sent; ``None`` when it is to go on as it is.
+
+    Unless the endpoint was ``asked`` what it takes, it may be a question instead, to be asked first.
 
     ``outer`` is the request of another client on whose way this one is made: where a wrapper passes it on, it is decided
     anew for the endpoint of this client.
@@ -88,6 +93,8 @@ def prepared(pipeline: Pipeline, client: Any, options: Any, outer: Sending | Non
     if family is None or options.files or options.method.lower() != "post":
         return None
     decision = pipeline.decide(options.url if "://" in options.url else client.base_url)
+    if decision.profile.advertised and not asked and (question := pipeline.question(decision)) is not None:
+        return question
     told = None if pipeline.witness is None else _ticket(options.headers, pipeline.witness)
     bare = options if outer is None else outer.unstamped(options)
     if told is not None:

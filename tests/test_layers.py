@@ -23,7 +23,7 @@ LAYERS = (
     ("inbound", "ladder", "settings"),
     ("plugins", "policy"),
     ("pipeline",),
-    ("sending",),
+    ("asking", "sending"),
     ("openai",),
     ("dispatcher", "hermes", "litellm", "scaffold", "testing"),
     ("cli",),

@@ -68,6 +68,8 @@ class Profile(NamedTuple):
     """Members of the header ``baggage`` (W3C Baggage)."""
     span: Natives = _NONE
     """Attributes of the OpenTelemetry span that is current when the request leaves, if there is one."""
+    advertised: bool = False
+    """Whether only those headers are sent that the endpoint takes, where it says so when asked (``GET …/capabilities``)."""
 
     @property
     def silent(self) -> bool:

@@ -23,7 +23,7 @@ _WORD = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 _SHORTEST_LIMIT = 64
 _OURS = "x-hermes-"
 _APIS = frozenset({family.api for family in FAMILIES.values()} | {CONVERSE})
-_SWITCHES = ("body", "headers", "request_metadata")
+_SWITCHES = ("body", "headers", "request_metadata", "advertised")
 _METADATA = ("never", "stored", "always")
 _CLIENTS_OWN = frozenset(
     {

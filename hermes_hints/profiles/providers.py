@@ -65,5 +65,6 @@ PROVIDERS = (
             ),
             "X-Hermes-Conversation-Id": Native("conversation_id", limit=256),
         },
+        advertised=True,
     ),
 )

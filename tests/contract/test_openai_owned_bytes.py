@@ -247,7 +247,9 @@ def arrived(clients):
                 await call(wrap(client, identity=Identity(**WHO), settings={"pseudonym_key": KEY, **settings}))
 
         clients.run(main())
-        bare, stamped = network.received
+        asked = [request for request in network.received if request.method == "GET"]
+        bare, stamped = (request for request in network.received if request not in asked)
+        assert all(request.bare and request.path.endswith("/capabilities") for request in asked)
         return added(stamped, bare), stamped
 
     return arrived
