@@ -17,6 +17,7 @@ from ..plugins import registry
 from .anthropic import stand_at_anthropic
 from .api_server import serve_callers
 from .configuration import PLACE, PLUGIN, HermesSettings, admission, home, load_settings
+from .gateway_proxy import leave_proxy, stand_at_proxy
 from .homes import current, enter, leave
 from .host import Host, find_host
 from .levers import Levers
@@ -62,6 +63,7 @@ def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, whic
         logger.warning(_ISOLATED)
     else:
         enter(current(), pipeline)
+        stand_at_proxy(configuration)
     _offered(ctx, "register_middleware")("llm_request", Middleware(sessions, levers, pipeline, isolated=isolated))
     for hook, callback in _hooks(sessions, levers):
         if hook in host.hooks:
@@ -123,7 +125,7 @@ def _enabled(ctx: Any, host: Host) -> Callable[[], bool] | None:  # noqa: ANN401
     here = current()
     on_unload = getattr(ctx, "on_unload", None)
     if callable(on_unload):
-        on_unload(lambda: leave(here))
+        on_unload(lambda: _left(here))
         return None
     since = time.monotonic()
 
@@ -132,10 +134,16 @@ def _enabled(ctx: Any, host: Host) -> Callable[[], bool] | None:  # noqa: ANN401
             return True
         # The host lists a plugin after it has registered.
         if time.monotonic() > since + _SETTLED_SECONDS:
-            leave(here)
+            _left(here)
         return False
 
     return enabled
+
+
+def _left(here: str) -> None:
+    """Take down the doors of a home."""
+    leave(here)
+    leave_proxy()
 
 
 def _profile(ctx: Any) -> str | None:  # noqa: ANN401 - likewise

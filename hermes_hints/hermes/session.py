@@ -33,6 +33,8 @@ _VARIABLES = {
 # HERMES_SESSION_ID is not among them: where it is unset it falls back to the process's environment, which every new
 # agent overwrites, so that it may name somebody else's session.
 
+_SENDER = ("user_id", "user_id_alt", "user_name", "chat_id", "chat_name", "chat_type", "thread_id", "message_id")
+
 _JOINING = ("turn_id", "task_id")
 _OF_THE_CALL = ("purpose", "call", "request_id")
 _WISHED = frozenset({"summary", "moa_aggregator"})
@@ -116,6 +118,14 @@ class Sessions:
         """What is said of a call: what a subagent does is a part of the turn that began it."""
         outer = self._turns.outer(identity.session_id)
         return identity, facts if outer is None else {**facts, "turn_id": outer}
+
+    def relayed(self, source: object, session_id: str | None, session_key: str | None) -> Testimony:
+        """Whom the host asks another Hermes for, in the gateway's proxy mode: the sender of a message, its ``SessionSource``."""
+        platform: object = getattr(source, "platform", None)
+        place = {"platform": getattr(platform, "value", platform), "session_key": session_key}
+        told = {**{field: getattr(source, field, None) for field in _SENDER}, **place}
+        said = {field: str(value) for field, value in told.items() if value}
+        return self._identity(said, session_id, session_id, None), {"purpose": "main"}
 
     def _around(self, stack: Stack) -> Testimony:
         """The turn that the running code works on, by the first of those that can tell: a ticket, the host, its own."""

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from ..wire import TICKET
 
-__all__ = ["Agent", "Stack", "forked", "stack_here"]
+__all__ = ["Agent", "Stack", "forked", "frames_here", "stack_here"]
 
 _HOST = ("agent.", "run_agent")
 _AUXILIARY = "agent.auxiliary_client"
@@ -85,6 +85,11 @@ def forked() -> str | None:
     """``background_review`` where the running agent is the host's own, made to look back on a turn that is over."""
     modules = (frame.f_globals.get("__name__", "") for frame in _frames(inspect.currentframe()))
     return "background_review" if _REVIEW in modules else None
+
+
+def frames_here() -> Iterator[FrameType]:
+    """The frames of whoever calls this, the nearest first."""
+    return _frames(inspect.currentframe())
 
 
 def _frames(frame: FrameType | None) -> Iterator[FrameType]:

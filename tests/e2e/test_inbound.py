@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from urllib.parse import quote
 import pytest
 from harness.api_server import API_KEY, BEARER, KINDS, Answer, ApiServer, api_server
 from harness.environments import Environment
-from harness.gateway import Person, Room, running_gateway
+from harness.gateway import running_gateway
 from harness.hermes_home import HermesHome
 from harness.hermes_process import Hermes
 from harness.programs import free_port
@@ -295,37 +293,3 @@ def test_what_is_forged_or_malformed_is_refused_and_never_heard_of(
     assert agent.model.of(text) == []
     assert "mallory" not in agent.logs()
     assert not re.search(r"(WARNING|ERROR) hermes_hints", agent.logs())
-
-
-ALICE, BOB = Person("@alice:example.org", "Alice"), Person("@bob:example.org", "Bob")
-OPS, LAB = Room("!ops:example.org", "Ops"), Room("!lab:example.org", "Lab", thread_id="$t7")
-
-
-def test_behind_another_hermes_it_is_the_first_ones_people_rooms_and_conversations_that_arrive(
-    agent: Agent, hinted_host: Environment, tmp_path: Path
-) -> None:
-    home = HermesHome(
-        f"{agent.url}/v1",
-        enabled=(PLUGIN,),
-        settings={PLUGIN: {"endpoints": [{"match": "127.0.0.1", "profile": "hermes"}]}},
-        more={"model": {"api_key": API_KEY}},
-    )
-    first = Hermes(hinted_host.programs, home.write(tmp_path / "home"))
-    people = ((ALICE, OPS), (BOB, LAB))
-
-    with running_gateway(first) as gateway:
-        posted = [gateway.post(person, room, f"{person.user_name} asks behind it") for person, room in people]
-        assert all("heard" in gateway.answer(said) for said in posted)
-
-    with closing(sqlite3.connect(first.home / "state.db")) as store:
-        sessions = {session_id for (session_id,) in store.execute("select id from sessions")}
-    for person, room in people:
-        records = agent.model.of(f"{person.user_name} asks behind it")
-        where = {"chat_id": room.chat_id, "chat_name": room.chat_name, "chat_type": room.chat_type}
-        expected = {"user_id": person.user_id, "user_name": person.user_name, **where, "thread_id": room.thread_id}
-        assert records
-        assert [{field: record.get(field) for field in expected} for record in records] == [expected] * len(records)
-        assert {record["conversation_id"] for record in records} <= sessions
-        assert all(room.chat_id in record["session_key"] for record in records)
-    conversations = {record["conversation_id"] for record in agent.model.of("asks behind it")}
-    assert len(conversations) == len(people)
