@@ -117,8 +117,8 @@ class Pipeline:
 
     def decide(self, base_url: object) -> Decision:
         """What the endpoint at ``base_url`` (text, or any URL object) may have."""
-        if self._decided_by[0] is not _learned.origins or self._decided_by[1] is not self._plugins.profiles:
-            self._decided_by = (_learned.origins, self._plugins.profiles)
+        if self._decided_by[0] is not _learned.known or self._decided_by[1] is not self._plugins.profiles:
+            self._decided_by = (_learned.known, self._plugins.profiles)
             self._decisions = {}
         known = self._decisions.get(id(base_url))
         if known is not None and known[0] is base_url:
@@ -355,7 +355,7 @@ def _copied(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON body
 _DISPATCHER = BUILTIN["dispatcher"]
 _ladder = Ladder()
 _learned = Learned()
-_advertised = Advertised()
+_advertised = Advertised(_learned.asked)
 
 
 @lru_cache(maxsize=_MOST_ENDPOINTS)

@@ -85,7 +85,8 @@ class Policy:
         reason = f"a {endpoint.reach} address"
         known = None if self._learned is None else self._learned.profile(endpoint.origin)
         if known is not None:
-            return Decision(endpoint, known, self._privacy, f"{reason} that answers as LiteLLM does")
+            kind = "LiteLLM" if known is BUILTIN["litellm"] else "a Hermes"
+            return Decision(endpoint, known, self._privacy, f"{reason} that answers as {kind} does")
         return Decision(endpoint, BUILTIN["dispatcher"], self._privacy, reason, recognisable=True)
 
     @staticmethod

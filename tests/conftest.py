@@ -134,5 +134,5 @@ def _clean_state(monkeypatch, tmp_path):
 def _forget():
     plugins.registry.__init__()  # in place: doors hold this very object
     pipeline._ladder.__init__()
-    pipeline._advertised.__init__()
+    pipeline._advertised.__init__(pipeline._learned.asked)
     notices._said.clear()

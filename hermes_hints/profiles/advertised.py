@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from typing import cast
+from typing import Protocol, cast
 
 from ..notices import explained, once
 
@@ -28,12 +28,22 @@ Said = frozenset[str] | None
 """Names of headers in lower case; ``None`` where an endpoint does not say."""
 
 
+class Tell(Protocol):
+    """Wants to know of each answer."""
+
+    def __call__(self, address: str, /, *, says: bool) -> None:
+        """``says`` is whether it was an answer at all."""
+        ...
+
+
 class Advertised:
     """By base URL, the headers that an endpoint says it takes. Bounded, safe under threads."""
 
-    __slots__ = ("_asking", "_lock", "_said")
+    __slots__ = ("_asking", "_lock", "_said", "_tell")
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell | None = None) -> None:
+        """``tell`` is told whether what was asked, at a base URL, says what it takes."""
+        self._tell = tell
         self._lock = threading.Lock()
         self._said: dict[str, tuple[Said, float]] = {}
         self._asking: dict[str, threading.Event] = {}
@@ -62,6 +72,8 @@ class Advertised:
             if len(self._said) >= _MOST:
                 self._said.clear()
             self._said[address] = (said, time.monotonic() + seconds)
+            if self._tell is not None:
+                self._tell(address, says=said is not None)
             self._asking.pop(address).set()
         if said is None:
             why = "it answers something else" if failure is None else explained(failure, private=True)

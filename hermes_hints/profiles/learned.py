@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,7 +21,11 @@ LOOK_AGAIN_SECONDS = 60.0
 """After an answer that says nothing, an endpoint's next ones are not looked at for so long."""
 
 _LITELLM = "litellm"
+_HERMES = "hermes"
+_NAMES = {_LITELLM: "LiteLLM", _HERMES: "a Hermes"}
 _MARK = "x-litellm-"
+_SESSION = "x-hermes-session-id"
+"""A Hermes API server says in its answers which of its sessions it has used. Others may repeat what they were sent."""
 _READS_HINTS = "x-hermes-hints"
 _VERSION = 1
 _MOST = 1024
@@ -29,19 +34,23 @@ _GOOD = range(200, 300)
 
 
 class Learned:
-    """The origins that answered with ``x-litellm-*`` headers, as a LiteLLM proxy does.
+    """The origins that answered with ``x-litellm-*`` headers, as a LiteLLM proxy does, or as a Hermes' API server does.
 
-    They are known from the first such answer on and kept in a file, which holds origins and nothing else. Bounded, safe
+    They are known from the first such answer on and kept in a file, which holds origins and nothing else. What looks like a
+    Hermes is asked before anything else is sent there (see `Advertised`), and it counts what it says then. Bounded, safe
     under threads.
     """
 
-    __slots__ = ("_file", "_looked", "origins")
+    __slots__ = ("_changing", "_doubtful", "_file", "_looked", "_others", "known")
 
     def __init__(self) -> None:
+        self._changing = threading.Lock()
         self._file: Path | None = None
         self._looked: dict[object, float] = {}
-        self.origins: frozenset[str] = frozenset()
-        """Another object whenever it changes, so that whoever has used it can tell."""
+        self._doubtful: frozenset[str] = frozenset()
+        self._others: frozenset[str] = frozenset()
+        self.known: Mapping[str, str] = {}
+        """Profiles by origin. Another object whenever it changes, so that whoever has used it can tell."""
 
     def keep_in(self, file: Path) -> None:
         """Take over what ``file`` holds instead of what is known, and write there from now on. Never raises."""
@@ -49,11 +58,14 @@ class Learned:
             return
         self._file = file
         self._looked = {}
-        self.origins = _read(file)
+        self.known = _read(file)
+        self._others = frozenset()
+        self._doubtful = frozenset(origin for origin, name in self.known.items() if name == _HERMES)
 
     def profile(self, origin: str) -> Profile | None:
         """The profile of an origin that was recognised."""
-        return BUILTIN[_LITELLM] if origin in self.origins else None
+        name = self.known.get(origin)
+        return None if name is None else BUILTIN[name]
 
     def due(self, place: object) -> bool:
         """Whether the next answer from ``place``, any key of a base URL, is to be looked at; then not for a while."""
@@ -71,52 +83,79 @@ class Learned:
         A receiver that says it reads hints is no plain LiteLLM, whatever stands behind it: it takes them out itself.
         """
         found = [name.lower() for name in names]
+        reads = _READS_HINTS in found
         if any(name.startswith(_MARK) for name in found):
-            if _READS_HINTS not in found:
-                self._add(origin)
+            if not reads:
+                with self._changing:
+                    self._add(origin, _LITELLM)
+                self._keep(origin, _LITELLM)
         elif status not in _GOOD:
             self.overlooked(place)  # something on the way may have answered
+        elif _SESSION in found and not reads:
+            with self._changing:
+                if origin not in self._others and origin not in self.known:
+                    self._doubtful |= {origin}
+                    self._add(origin, _HERMES)
 
     def overlooked(self, place: object) -> None:
         """Nothing was answered that tells: look at the next one."""
         self._looked.pop(place, None)
 
-    def _add(self, origin: str) -> None:
-        if origin in self.origins:
-            return
-        self.origins = frozenset([*list(self.origins)[: _MOST - 1], origin])
+    def asked(self, address: str, *, says: bool) -> None:
+        """What was taken for a Hermes was asked, at a base URL, what it takes: it says so, or is none."""
+        with self._changing:
+            origin = next((origin for origin in self._doubtful if f"{address}/".startswith(f"{origin}/")), None)
+            if origin is None:
+                return
+            self._doubtful -= {origin}
+            if not says:
+                self._others |= {origin}
+                self.known = {other: name for other, name in self.known.items() if other != origin}
+        if says:
+            self._keep(origin, _HERMES)
+
+    def _add(self, origin: str, name: str) -> None:
+        if origin not in self.known:
+            self.known = dict([*list(self.known.items())[: _MOST - 1], (origin, name)])
+
+    def _keep(self, origin: str, name: str) -> None:
         once(
             logging.WARNING,
             ("learned", origin),
-            "hermes-hints: %s answers as LiteLLM does and has the profile litellm from now on; to decide otherwise, name it in "
-            "endpoints",
+            "hermes-hints: %s answers as %s does and has the profile %s from now on; to decide otherwise, name it in endpoints",
             origin,
+            _NAMES[name],
+            name,
         )
-        if self._file is not None:
-            _write(self._file, self.origins)
+        if self._file is not None and _read(self._file).get(origin) != name:
+            _write(self._file, self.known)
 
 
-def _read(file: Path) -> frozenset[str]:
+def _read(file: Path) -> Mapping[str, str]:
     try:
         with file.open("rb") as stream:
             found: object = json.loads(stream.read(_MOST_BYTES))
     except FileNotFoundError:
-        return frozenset()
+        return {}
     except (OSError, ValueError, RecursionError) as error:
         message = "hermes-hints: what was recognised before is not known: %s cannot be read"
         once(logging.WARNING, ("learned", "read"), message, file, cause=error)
-        return frozenset()
+        return {}
     content: Mapping[str, object] = cast("Mapping[str, object]", found) if isinstance(found, dict) else {}
-    listed = content.get(_LITELLM) if content.get("v") == _VERSION else None
-    origins = cast("list[object]", listed) if isinstance(listed, list) else []
-    return frozenset([origin for origin in origins if isinstance(origin, str)][:_MOST])
+    origins: dict[str, str] = {}
+    for name in _NAMES if content.get("v") == _VERSION else ():
+        listed = content.get(name)
+        texts = cast("list[object]", listed) if isinstance(listed, list) else []
+        origins.update((origin, name) for origin in texts[:_MOST] if isinstance(origin, str))
+    return origins
 
 
-def _write(file: Path, origins: frozenset[str]) -> None:
+def _write(file: Path, known: Mapping[str, str]) -> None:
     """Put the origins into the file beside those of other processes; mode 0600, in one step. Never raises."""
-    listed = sorted(origins | _read(file))[:_MOST]
+    everyones = sorted({**_read(file), **known}.items())[:_MOST]
+    listed = {name: [origin for origin, its in everyones if its == name] for name in _NAMES}
     try:
-        replace_json(file, {"v": _VERSION, _LITELLM: listed})
+        replace_json(file, {"v": _VERSION, **{name: origins for name, origins in listed.items() if origins}})
     except (OSError, ValueError) as error:
         message = "hermes-hints: what was recognised is forgotten when this process ends: %s cannot be written"
         once(logging.WARNING, ("learned", "write"), message, file, cause=error)

@@ -171,6 +171,20 @@ def test_one_that_does_not_take_who_is_calling_is_not_told(
     assert "set inbound: true there" in logs_of(tmp_path / "home")
 
 
+def test_without_a_profile_it_is_known_by_its_first_answer(second: Second, first: First, tmp_path: Path) -> None:
+    with first(second, {}, relays=False) as gateway:
+        gateway.say(ALICE, OPS, "Alice asks first")
+        ask_together(gateway, "asks later")
+
+    later = [request for request in second.tap.of("/v1/chat/completions") if b"asks later" in request.body]
+    assert len(later) >= 2
+    assert all("x-hermes-session-id" not in request.ours and request.ours.keys() >= WHO for request in later)
+    for person, room in PEOPLE:
+        records = second.model.of(f"{person.user_name} asks later")
+        assert {(record["user_id"], record["chat_id"]) for record in records} == {(person.user_id, room.chat_id)}
+    assert "answers as a Hermes does" in logs_of(tmp_path / "home")
+
+
 def test_what_is_relayed_needs_no_profile_on_ones_own_network(second: Second, first: First) -> None:
     with first(second, {}, relays=True) as gateway:
         ask_together(gateway, "asks by default")

@@ -1,4 +1,4 @@
-"""A LiteLLM proxy on one's own network is known from its first answer on."""
+"""A LiteLLM proxy, or another Hermes, on one's own network is known from its first answer on."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from upstream import Answer, Upstream, refusal
 from hermes_hints import Settings, install, unwrap, wrap
 from hermes_hints.pipeline import Pipeline
 from hermes_hints.profiles import learned
+from hermes_hints.profiles.advertised import Advertised
 
 MARK = {"x-litellm-version": "1.106.2"}
 WHO = {"user_id": "alice", "conversation_id": "conversation-1"}
@@ -317,3 +318,75 @@ def test_the_decision_says_why(litellm):
         plain(client)
     decision = Pipeline(Settings()).decide(litellm.base_url)
     assert (decision.profile.name, decision.reason) == ("litellm", "a loopback address that answers as LiteLLM does")
+
+
+TAKES = {"user_id_header": "X-Hermes-User-Id", "conversation_id_header": "X-Hermes-Conversation-Id"}
+
+
+def as_hermes(request, features=TAKES):
+    if request.method == "GET":
+        return Answer(content={"features": features}) if features else Answer(404, {"error": {"message": "no"}})
+    content, events = model_answers.to(request.method, request.path, request.body)
+    return Answer(content=content, events=events, headers={"X-Hermes-Session-Id": "api-0123456789abcdef"})
+
+
+def test_another_hermes_is_asked_what_it_takes_and_no_session_of_it_is_named_again(upstream):
+    upstream.rules.append(as_hermes)
+    with wrap(client_of(upstream), identity=WHO) as client:
+        for _ in range(3):
+            plain(client)
+    first, asked, *rest = upstream.received
+    assert profile_of(first) == "dispatcher"
+    assert (asked.path, asked.bare) == ("/v1/capabilities", True)
+    assert [request.lines for request in rest] == [{"user-id": "alice", "conversation-id": "conversation-1"}] * 2
+    assert [request.hermes for request in rest] == [None] * 2
+
+
+def test_a_restart_knows_the_other_hermes_too(upstream, monkeypatch):
+    upstream.rules.append(as_hermes)
+    with wrap(client_of(upstream), identity=WHO) as client:
+        for _ in range(2):
+            plain(client)
+    assert json.loads(Settings().recognised_file().read_text()) == {"v": 1, "hermes": [upstream.origin]}
+    afresh = learned.Learned()
+    monkeypatch.setattr("hermes_hints.pipeline._learned", afresh)
+    monkeypatch.setattr("hermes_hints.pipeline._advertised", Advertised(afresh.asked))
+    upstream.received.clear()
+    with wrap(client_of(upstream), identity=WHO) as client:
+        plain(client)
+    assert [request.path for request in upstream.received] == ["/v1/capabilities", "/v1/chat/completions"]
+    assert upstream.last.lines == {"user-id": "alice", "conversation-id": "conversation-1"}
+
+
+def test_a_dispatcher_that_repeats_what_it_was_sent_stays_one(upstream, caplog):
+    upstream.rules.append(lambda request: as_hermes(request, None))
+    with wrap(client_of(upstream), identity=WHO) as client:
+        for _ in range(4):
+            plain(client)
+    requests = [request for request in upstream.received if request.method == "POST"]
+    assert len(upstream.received) == 5
+    assert {profile_of(request) for request in requests} == {"dispatcher"}
+    assert not Settings().recognised_file().exists()
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_receiver_that_reads_hints_is_not_taken_for_a_hermes(upstream):
+    def reading(request):
+        answer = as_hermes(request)
+        return Answer(content=answer.content, headers={**answer.headers, "X-Hermes-Hints": "v=1"})
+
+    upstream.rules.append(reading)
+    with wrap(client_of(upstream), identity=WHO) as client:
+        for _ in range(3):
+            plain(client)
+    assert {profile_of(request) for request in upstream.received} == {"dispatcher"}
+
+
+def test_that_it_is_a_hermes_is_said_once(upstream, caplog):
+    upstream.rules.append(as_hermes)
+    with caplog.at_level(logging.INFO), wrap(client_of(upstream), identity=WHO) as client:
+        for _ in range(4):
+            plain(client)
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "hermes_hints"]
+    assert f"{upstream.origin} answers as a Hermes does" in said
+    assert "alice" not in caplog.text
