@@ -17,7 +17,7 @@ import logging
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -69,6 +69,10 @@ class _Caller:
     def arguments(self) -> dict[str, str]:
         """Who and where, as the identity arguments of ``AIAgent.__init__``."""
         return {field: said for field, said in self.identity.fields().items() if field in _ARGUMENTS}
+
+    def variables(self) -> dict[str, str]:
+        """The same, by the names that the host's session context has or would have for them."""
+        return {f"{_SESSION}{field.upper()}": value for field, value in self.arguments().items()}
 
     def session(self, session_id: str | None) -> str | None:
         """A session of this caller's room, or else their own: others may have begun with the same words."""
@@ -217,11 +221,8 @@ class _View:
 
     def _bind_api_server_session(self, **binding: Any) -> Any:
         tokens = cast("Any", super())._bind_api_server_session(**binding)
-        said = {f"{_SESSION}{field.upper()}": value for field, value in self.caller.arguments().items()}
-        variables: Mapping[str, ContextVar[str]] = import_module("gateway.session_context")._VAR_MAP
-        for name in _PERSON:
-            if name in said and name in variables:
-                variables[name].set(said[name])
+        said = self.caller.variables()
+        _say(said)
         _bound.set(_Bound(self.caller.identity.conversation_id, binding.get("session_key", ""), said))
         return tokens
 
@@ -232,7 +233,13 @@ class _View:
         return chosen
 
     def _create_agent(self, *args: Any, **kwargs: Any) -> Any:
-        agent = cast("Any", super())._create_agent(*args, **kwargs)
+        # 0.19 makes the agent of a run, and with it memory, before it binds the session.
+        said = _say(self.caller.variables())
+        try:
+            agent = cast("Any", super())._create_agent(*args, **kwargs)
+        finally:
+            for variable, token in said:
+                variable.reset(token)
         for field, value in self.caller.arguments().items():
             if getattr(agent, f"_{field}", "") is None:
                 setattr(agent, f"_{field}", value)
@@ -249,6 +256,13 @@ class _View:
     @property
     def _memory_sessions(self) -> _OwnMemory:
         return _OwnMemory(self.__dict__["_memory_sessions"], self.caller.identity.user_id or "")
+
+
+def _say(said: Mapping[str, str]) -> list[tuple[ContextVar[str], Token[str]]]:
+    """Put the person into the host's session context; what takes them out again."""
+    variables: Mapping[str, ContextVar[str]] = import_module("gateway.session_context")._VAR_MAP
+    named = [(variables[name], said[name]) for name in _PERSON if name in said and name in variables]
+    return [(variable, variable.set(value)) for variable, value in named]
 
 
 class _OwnMemory:

@@ -72,6 +72,11 @@ class Agent(ApiServer):
 
     model: Model
 
+    def remembered(self, event: str) -> list[dict[str, Any]]:
+        """What its memory wrote down."""
+        lines = (self.hermes.home / "remembered.jsonl").read_text("utf-8").splitlines()
+        return [found for line in lines if (found := json.loads(line))["event"] == event]
+
 
 @pytest.fixture(scope="module")
 def agent(hinted_host: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
@@ -221,13 +226,29 @@ def test_memory_is_made_for_the_person(agent: Agent, hinted_host: Environment) -
     for _ in range(2):
         agent.ask("dave remembers this", "chat", {"X-Hermes-User-Id": "dave", "X-Hermes-Chat-Id": "!den"})
 
-    made = [json.loads(line) for line in (agent.hermes.home / "remembered.jsonl").read_text("utf-8").splitlines()]
     session_id = agent.model.of("dave remembers")[0]["session_id"]
-    daves = [one for one in made if one["session_id"] == session_id]
+    told = [line["told"] for line in agent.remembered("made") if line["session_id"] == session_id]
     if "0.19" in hinted_host.directory.name:  # its API server hands no identity to the agent's constructor
-        assert daves == [{"session_id": session_id}] * 2
+        assert told == [{}] * 2
     else:  # made once, and kept for the next turn
-        assert daves == [{"session_id": session_id, "user_id": "dave", "chat_id": "!den"}]
+        assert told == [{"user_id": "dave", "chat_id": "!den"}]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_memory_that_reads_the_session_context_sees_the_person(
+    agent: Agent, hinted_host: Environment, kind: str
+) -> None:
+    for headers in ({"X-Hermes-User-Id": "frank"}, {}):
+        agent.ask(f"remember me, {kind}", kind, headers)
+
+    asked = [line for line in agent.remembered("asked") if f"remember me, {kind}" == line["told"]["query"]]
+    sessions = [line["session_id"] for line in asked]
+    made = [line for line in agent.remembered("made") if line["session_id"] in sessions]
+    assert [line["sees"] for line in made] == ["frank", ""]
+    if "0.19" in hinted_host.directory.name:  # asks memory in a thread that knows nothing
+        assert [line["sees"] for line in asked] == ["", ""]
+    else:
+        assert [line["sees"] for line in asked] == ["frank", ""]
 
 
 def test_the_server_says_what_it_takes(agent: Agent) -> None:

@@ -38,7 +38,10 @@ class Adapter:
         bind(PLATFORM="api_server", CHAT_ID=chat_id, KEY=session_key, USER_ID="", USER_NAME="", CHAT_NAME="")
 
     def _create_agent(self, session_id=None):
-        agent = types.SimpleNamespace(_user_id=None, _chat_id=None, _user_name="as constructed", session_id=session_id)
+        seen = read("HERMES_SESSION_USER_ID", "")
+        agent = types.SimpleNamespace(
+            _user_id=None, _chat_id=None, _user_name="as constructed", session_id=session_id, seen=seen
+        )
         self.made.append(agent)
         return agent
 
@@ -200,6 +203,28 @@ def test_the_agent_knows_for_whom_it_is_where_its_constructor_was_not_told(gatew
     assert (agent._user_id, agent._chat_id, agent._user_name) == ("alice", None, "as constructed")
     assert not hasattr(agent, "_thread_id")
     assert adapter._create_agent()._user_id is None
+
+
+def test_what_the_constructor_makes_sees_the_person_in_the_session_context_and_nothing_after_it_does(gateway):
+    adapter, _ = served()
+
+    agents = [view_for(adapter, user_id="alice")._create_agent(), adapter._create_agent()]
+
+    assert [agent.seen for agent in agents] == ["alice", ""]
+    assert read("HERMES_SESSION_USER_ID", "") == ""
+
+
+def test_the_session_context_is_put_back_where_the_constructor_fails(gateway):
+    def failing(self):
+        raise RuntimeError(read("HERMES_SESSION_USER_ID", ""))
+
+    gateway.APIServerAdapter = type("APIServerAdapter", (Adapter,), {"_create_agent": failing})
+    adapter, _ = served()
+
+    with pytest.raises(RuntimeError, match="alice"):
+        view_for(adapter, user_id="alice")._create_agent()
+
+    assert read("HERMES_SESSION_USER_ID", "") == ""
 
 
 def test_the_constructor_is_told_where_the_host_lets_it(gateway):
