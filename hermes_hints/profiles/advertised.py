@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 from ..notices import explained, once
 
-__all__ = ["ASK_AGAIN_SECONDS", "MOST_SECONDS", "PATH", "Advertised", "Question"]
+__all__ = ["ASK_AGAIN_SECONDS", "MOST_SECONDS", "PATH", "Advertised", "Question", "Tell"]
 
 PATH = "/capabilities"
 """Under the base URL: where a Hermes API server says it (``_handle_capabilities`` in gateway/platforms/api_server.py)."""
