@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -11,8 +11,8 @@ from typing import cast
 from ..errors import ConfigError
 from ..rules import Rules, load_rules
 from ..signature import key_bytes
+from ..tags import parse_tags
 from ..values import unknown_name
-from ..wire import WIRE_FIELDS
 
 __all__ = ["Configuration", "read_configuration"]
 
@@ -55,7 +55,9 @@ def read_configuration(given: object, directory: Path) -> Configuration:
     if signing_key is not None:
         key_bytes(signing_key, name=f"{_WHERE}: signing_key")
     return Configuration(
-        None if rules is None else load_rules(directory / rules, needs_default=False), _tags(section), signing_key
+        None if rules is None else load_rules(directory / rules, needs_default=False),
+        parse_tags(section.get("tags"), f"{_WHERE}: tags"),
+        signing_key,
     )
 
 
@@ -75,18 +77,3 @@ def _text(section: Mapping[object, object], key: str) -> str | None:
         msg = f"{_WHERE}: {key} names the environment variable {name!r}, which is not set; set it, or leave the key out"
         raise ConfigError(msg)
     return found
-
-
-def _tags(section: Mapping[object, object]) -> tuple[str, ...]:
-    value = section.get("tags")
-    if value is None:
-        return ()
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        msg = f"{_WHERE}: tags is {value!r:.80}; write a list of fields, such as [platform, purpose]"
-        raise ConfigError(msg)
-    taggable = tuple(field for field in WIRE_FIELDS if field != "ext")
-    fields = tuple(map(str, cast("Sequence[object]", value)))
-    for field in fields:
-        if field not in taggable:
-            raise ConfigError(unknown_name(f"{_WHERE}: tags", field, taggable))
-    return fields

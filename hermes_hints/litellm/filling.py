@@ -11,9 +11,9 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from ..carriers import text_of
 from ..receive import Verdict, from_object, read, verify
 from ..record import Record
+from ..tags import tags_of
 from ..wire import BODY_KEY, CALL_FIELDS
 
 __all__ = ["add_tags", "fill", "hear", "own_metadata"]
@@ -74,7 +74,7 @@ def fill(data: Data, record: Record, tags: Iterable[str]) -> None:
     _default(kept, "trace_metadata", of_the_turn)
     spend = kept.get(_SPEND)
     kept[_SPEND] = {**said, **cast("Mapping[str, Any]", spend)} if isinstance(spend, Mapping) else said
-    add_tags(data, _tags(record, tags))
+    add_tags(data, tags_of(record.fields(), tags))
 
 
 def add_tags(data: Data, tags: Iterable[str]) -> None:
@@ -109,16 +109,6 @@ def _fill_trace(data: Data, kept: dict[str, Any], record: Record) -> None:
     headers = _headers(data)
     if headers is not None and kept.get("litellm_parent_otel_span") is None and kept["trace_id"] == digest[:32]:
         headers.setdefault("traceparent", f"00-{digest[:32]}-{digest[32:48]}-01")
-
-
-def _tags(record: Record, fields: Iterable[str]) -> Iterable[str]:
-    said = record.fields()
-    for field in fields:
-        value = said.get(field)
-        if isinstance(value, tuple):
-            yield from (f"{field}:{item}" for item in cast("tuple[str, ...]", value))
-        elif value is not None:
-            yield f"{field}:{text_of(value)}"
 
 
 def _headers(data: Data) -> dict[str, Any] | None:

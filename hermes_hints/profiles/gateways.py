@@ -32,6 +32,16 @@ _END_USER: Natives = {"x-litellm-end-user-id": Native("user_id", limit=_LANGFUSE
 """Becomes the end user without configuration, and unlike ``user`` does not go on to the provider
 (litellm 1.106.2: constants.py, proxy/auth/auth_utils.py)."""
 
+_SPANS: Natives = {
+    "user.id": Native("user_id", limit=_LANGFUSE_CHARS),
+    "session.id": Native("conversation_id", "token", _LANGFUSE_CHARS),
+    "langfuse.trace.name": Native("turn_id", "prefix", prefix="hermes turn"),
+    **each("langfuse.trace.metadata.<name>", (*_PLACE, *_HINTS, *_NAMES, "turn_id"), limit=_LANGFUSE_CHARS),
+    **each("langfuse.observation.metadata.<name>", ("purpose", "request_id"), limit=_LANGFUSE_CHARS),
+}
+"""What Langfuse reads of a span that its SDK, or any other in the process, makes
+(langfuse.com/integrations/native/opentelemetry; langfuse 4.18.0, _client/attributes.py)."""
+
 GATEWAYS = (
     Profile(
         name="litellm",
@@ -48,7 +58,7 @@ GATEWAYS = (
         name="langfuse",
         # As litellm; integrations/langfuse/langfuse_otel.py and langfuse.py read trace_user_id, session_id, trace_id,
         # trace_name and generation_name. Without a session header, which would also be the trace's id, a turn is a trace.
-        summary="A LiteLLM proxy that logs to Langfuse: user, session, one trace for each turn.",
+        summary="A LiteLLM proxy that logs to Langfuse, and Langfuse's SDK here: user, session, one trace for each turn.",
         native_headers=_END_USER,
         native_body={
             "litellm_metadata.session_id": Native("conversation_id", "token", _LANGFUSE_CHARS),
@@ -60,6 +70,7 @@ GATEWAYS = (
             ),
             **_SPEND,
         },
+        span=_SPANS,
     ),
     Profile(
         name="portkey",

@@ -40,10 +40,17 @@ def spans(installed: Environment, bodies: Iterable[bytes]) -> list[Span]:
         Span(
             span.get("name", ""),
             base64.b64decode(span["traceId"]).hex(),
-            {pair["key"]: next(iter(pair["value"].values()), None) for pair in span.get("attributes", ())},
+            {pair["key"]: _plain(pair["value"]) for pair in span.get("attributes", ())},
         )
         for message in map(json.loads, decoded.splitlines())
         for resource in message["resourceSpans"]
         for scope in resource["scopeSpans"]
         for span in scope["spans"]
     ]
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    """An attribute's value: what stands under its kind, of an array the values in it."""
+    if "arrayValue" in value:
+        return [_plain(item) for item in value["arrayValue"].get("values", ())]
+    return next(iter(value.values()), None)
