@@ -29,9 +29,11 @@ _NOT_OURS = frozenset(
         *("context_length_exceeded", "model_not_found", "invalid_api_key", "insufficient_quota"),
         *("content_policy_violation", "content_filter", "rate_limit_exceeded"),
         *("tool_use_failed", "json_validate_failed"),
+        "budget_exceeded",
     }
 )
-"""Error codes of OpenAI, Azure (``content_filter``) and Groq for a request that would fail with or without hints.
+"""Codes and types of errors of OpenAI, Azure (``content_filter``) and Groq for a request that would fail with or without hints,
+and of LiteLLM (``budget_exceeded``, status 422) for one that without hints would be a way around the user's budget.
 
 Groq answers 413 with ``rate_limit_exceeded`` to too many tokens, and 400 with the last two when it does not like what the
 model has made of the request (console.groq.com/docs/errors): that one was executed, and is not to be again.
@@ -63,11 +65,10 @@ def verdict(error: Exception, rung: Rung, body: Collection[str], headers: Collec
         return None
     if status in _REDIRECTS:
         return Rung.BARE, True
-    code = getattr(error, "code", None)
     answer = _read(error)
     names_a_header = _HEADER_PREFIX in answer or any(name.lower() in answer for name in headers)
     refused = status in _REFUSALS or (status == _FORBIDDEN and names_a_header)
-    if not refused or (isinstance(code, str) and code in _NOT_OURS):
+    if not refused or _kinds(error) & _NOT_OURS:
         return None
     if names_a_header:
         return Rung.BARE, True
@@ -86,6 +87,12 @@ def _answered(error: Exception) -> int | None:
     status = getattr(error, "status_code", None)
     answered = getattr(getattr(error, "response", None), "status_code", None)
     return status if isinstance(status, int) and status == answered else None
+
+
+def _kinds(error: Exception) -> frozenset[str]:
+    """The error's code and type, where it has them."""
+    kinds = (getattr(error, part, None) for part in ("code", "type"))
+    return frozenset(kind for kind in kinds if isinstance(kind, str))
 
 
 def _read(error: Exception) -> str:

@@ -12,11 +12,13 @@ from hermes_hints import wrap
 WHO = {"user_id": "alice", "session_id": "conversation-1"}
 
 
+BUDGET = {"message": "End User=alice over budget", "type": "budget_exceeded", "param": None, "code": "422"}
 EXECUTED = {
     "groq, a tool": refusal(400, "Failed to call a function. See 'failed_generation'.", code="tool_use_failed"),
     "groq, json": refusal(400, "Failed to generate JSON, hermes", code="json_validate_failed"),
     "groq, tokens": refusal(413, "Request too large for model: tokens per minute", code="rate_limit_exceeded"),
     "azure, content": refusal(400, "The response was filtered", code="content_filter"),
+    "litellm, a user's budget": Answer(422, {"error": BUDGET}),
 }
 
 

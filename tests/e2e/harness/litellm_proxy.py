@@ -25,6 +25,9 @@ LITELLM = "litellm[proxy]==1.106.2"
 LANGFUSE_BY_OTLP = ("opentelemetry-sdk==1.45.2", "opentelemetry-exporter-otlp-proto-http==1.45.2")
 """What LiteLLM's callback ``langfuse_otel`` needs; Langfuse's own SDK is none of it."""
 
+PRISMA = "prisma==0.15.0"
+"""What LiteLLM speaks to its database by; see litellm_database.py."""
+
 CALLBACK = "hermes_hints.litellm.hermes_hints"
 CALLBACKS = Path(__file__).parent / "litellm_callbacks"
 MASTER_KEY = "sk-test"
@@ -50,7 +53,7 @@ class LiteLLM:
 
 def litellm_environment(progress: Callable[[str], None]) -> Environment:
     """An environment with LiteLLM and hermes-hints."""
-    return environment("litellm", [LITELLM, *LANGFUSE_BY_OTLP], project=PROJECT, progress=progress)
+    return environment("litellm", [LITELLM, *LANGFUSE_BY_OTLP, PRISMA], project=PROJECT, progress=progress)
 
 
 def deployment(group: str, model: str, base_url: str, *, price: float = 0.0) -> dict[str, Any]:

@@ -8,11 +8,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 POLL_SECONDS = 0.05
+
+T = TypeVar("T")
 
 
 class ProgramError(AssertionError):
@@ -83,3 +86,11 @@ def installed(name: str, *places: str) -> Path | None:
     """A program on the path, or in one of ``places`` beside it; ``None`` where it is not installed."""
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *places]))
     return None if found is None else Path(found)
+
+
+def waited_for(look: Callable[[], T], enough: Callable[[T], bool], *, seconds: float = 60) -> T:
+    """What ``look`` finds, once it is enough, or else when the time is up."""
+    until = time.monotonic() + seconds
+    while not enough(found := look()) and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -95,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         message = {"role": "assistant", "content": f"answered by {replica.name}"}
         self._answer(
             {
-                "id": "chatcmpl-1",
+                "id": f"chatcmpl-{uuid.uuid4().hex}",
                 "object": "chat.completion",
                 "created": 1,
                 "model": str(body.get("model")),
