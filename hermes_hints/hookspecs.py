@@ -52,8 +52,8 @@ def contribute_hints(call: Call, identity: Identity) -> Hints | Mapping[str, Any
 
     Called once for each call (not again when the client retries it), in the calling thread or in one that carries a
     copy of its context. Return `Hints`, a mapping of its fields (a key with a dot is taken as an ``ext`` entry), or
-    ``None``. All plugins together have 20 ms; one that exceeds it is set aside. Identity fields in what is returned are
-    dropped. What raises, or returns anything else, costs this plugin's own contribution and one log line.
+    ``None``. All plugins together have 20 ms; one that exceeds it again and again is set aside. Identity fields in what is
+    returned are dropped. What raises, or returns anything else, costs this plugin's own contribution and one log line.
     """
 
 

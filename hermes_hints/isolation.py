@@ -2,7 +2,10 @@
 
 An implementation is on trial first: it runs on a helper thread while the caller waits, at most for the time budget. After
 `TRIAL` calls in which it used the processor rather than waited for something, it runs in the caller's own thread, which
-saves the hand-over. One that is over budget on trial is set aside; one that is over budget later is put on trial again.
+saves the hand-over. One that is over budget there is put on trial again; one that is over budget on trial is not waited for
+while it is still running, and set aside when it does so again and again, or hangs.
+
+On a busy machine any plugin can be late, and a thread that waits for its turn looks like one that hangs. Hence the patience.
 """
 
 from __future__ import annotations
@@ -25,10 +28,14 @@ TRIAL = 16
 
 _WAITING_SECONDS = 0.001
 """Time off the processor from which a call counts as having waited for something."""
-_LATENESS_SECONDS = 0.005
-"""A caller that wakes later than this after its deadline was itself kept waiting: nobody is blamed then, but one that
-used the processor for longer than the budget, or is `_BEYOND_DOUBT` budgets late."""
-_BEYOND_DOUBT = 10
+_PROMPT_SECONDS = 0.010
+"""Twice what a thread that computes holds the interpreter for. Where the helper or the caller gets its turn later than
+this, it is the machine that is late, and nobody is blamed."""
+_STRIKES = 5
+"""Calls in which an implementation was to blame for being late, none in time between them: then it is set aside."""
+_HANGING_SECONDS = 5.0
+_HANGING_BUDGETS = 10
+"""One that has not come back after both is set aside however busy the machine is; until then no call waits for it."""
 
 _inside: contextvars.ContextVar[bool] = contextvars.ContextVar("hermes_hints_inside_plugin", default=False)
 
@@ -60,7 +67,7 @@ class Plugin:
 class Implementation:
     """One hook function of one plugin."""
 
-    __slots__ = ("_leading", "_pick", "_take", "function", "hook", "overdue", "passed", "plugin", "said")
+    __slots__ = ("_leading", "_pick", "_take", "function", "hook", "overdue", "passed", "plugin", "said", "strikes")
 
     def __init__(
         self,
@@ -77,14 +84,26 @@ class Implementation:
         self._pick = tuple(positions)
         self._leading = len(self._pick) if self._pick == tuple(range(len(self._pick))) else None
         self.passed = 0
+        self.strikes = 0
         self.overdue: _Job | None = None
         self.said: tuple[dict[Any, Any], dict[str, Any]] | None = None
         """What it returned before, and what that came to: most plugins say the same of one call as of the next."""
 
+    def was_late(self, budget: float, *, blamed: bool) -> None:
+        """Count a call that it kept waiting for longer than ``budget`` seconds; ``blamed`` where that was its own doing."""
+        self.strikes += blamed
+        if self.strikes >= _STRIKES:
+            self.overran(budget)
+        else:
+            self.plugin.fault(self._excess(budget))
+
     def overran(self, budget: float) -> None:
         """Set the plugin aside for having taken longer than ``budget`` seconds."""
         if not self.plugin.set_aside:
-            self.plugin.put_aside(f"took more than {budget * 1000:g} ms in {self.hook}")
+            self.plugin.put_aside(self._excess(budget))
+
+    def _excess(self, budget: float) -> str:
+        return f"took more than {budget * 1000:g} ms in {self.hook}"
 
     def guarded(self, arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401 - whatever the plugin returns
         """Call the function with those of the hook's ``arguments`` that it takes, and take what it returns.
@@ -98,9 +117,9 @@ class Implementation:
             else:
                 result = self.function(*[arguments[position] for position in self._pick])
             return None if result is None else self._take(self, result)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, a CancelledError too
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                raise  # somebody wants the process to end
             self.plugin.fault(f"raised in {self.hook}", error)
             return None
 
@@ -127,21 +146,9 @@ def _run_all(
     trusting: bool,
     results: list[Any],
 ) -> None:
+    """Run those that have passed their trial, and in what is left of the time those that have not."""
     _inside.set(True)
     trial = TRIAL if trusting else sys.maxsize
-    on_trial = _run_inline(implementations, arguments, budget, trial, results)
-    if on_trial:
-        _run_on_trial(implementations, on_trial, arguments, budget, results)
-
-
-def _run_inline(
-    implementations: Sequence[Implementation],
-    arguments: tuple[Any, ...],
-    budget: float,
-    trial: int,
-    results: list[Any],
-) -> list[int]:
-    """Run those that have passed their trial; the positions of those that have not."""
     on_trial: list[int] = []
     clock = time.perf_counter
     began = now = clock()
@@ -158,7 +165,8 @@ def _run_inline(
         now = clock()
         if now - started > budget:
             implementation.passed = 0
-    return on_trial
+    if on_trial and now - began < budget:
+        _run_on_trial(implementations, on_trial, arguments, budget, now - began, results)
 
 
 class _Job:
@@ -172,8 +180,11 @@ class _Job:
         "_positions",
         "_results",
         "at",
+        "begun",
         "done",
+        "handed",
         "late",
+        "ran",
         "since",
     )
 
@@ -193,6 +204,9 @@ class _Job:
         self._context = contextvars.copy_context()
         self.at: Implementation | None = None
         self.since = 0.0
+        self.ran: list[tuple[float, Implementation]] = []
+        """Those that have come back, and the seconds that each took."""
+        self.handed = self.begun = time.perf_counter()
         self.late = False
         self.done = threading.Lock()
         self.done.acquire()
@@ -204,6 +218,7 @@ class _Job:
             self.done.release()
 
     def _run(self) -> None:
+        self.begun = time.perf_counter()
         try:
             for position in self._positions:
                 implementation = self._implementations[position]
@@ -212,7 +227,8 @@ class _Job:
                 overdue = implementation.overdue
                 if overdue is not None and overdue.at is implementation:
                     # Still in a call that gave up on it: no second thread is risked.
-                    if time.perf_counter() - overdue.since > _BEYOND_DOUBT * self._budget:
+                    hangs = max(_HANGING_SECONDS, _HANGING_BUDGETS * self._budget)
+                    if time.perf_counter() - overdue.since > hangs:
                         implementation.overran(self._budget)
                     continue
                 self.since = started = time.perf_counter()
@@ -222,6 +238,7 @@ class _Job:
                 spent = time.thread_time() - used
                 waited = time.perf_counter() - started - spent
                 implementation.passed = implementation.passed + 1 if waited < _WAITING_SECONDS else 0
+                self.ran.append((spent + waited, implementation))
                 if not self.late:
                     self._results[position] = result
                 elif spent > self._budget:
@@ -235,22 +252,37 @@ def _run_on_trial(
     positions: list[int],
     arguments: tuple[Any, ...],
     budget: float,
+    used: float,
     results: list[Any],
 ) -> None:
     kept: list[Any] = [None] * len(results)
     job = _Job(implementations, positions, arguments, budget, kept)
-    _hand_over(job)
-    started = time.perf_counter()
-    if not job.done.acquire(timeout=budget):
+    try:
+        _hand_over(job)
+    except RuntimeError as error:  # there are too many threads, or the interpreter is about to end
+        message = "hermes-hints: no thread can be started for hint plugins; requests go without what they would say"
+        once(logging.WARNING, ("no thread",), message, cause=error)
+        return
+    if job.done.acquire(timeout=budget - used):
+        for _, implementation in job.ran:
+            implementation.strikes = 0
+    else:
         job.late = True
-        culprit = job.at
-        punctual = time.perf_counter() - started < budget + _LATENESS_SECONDS
-        if culprit is not None:
-            culprit.overdue = job
-            if punctual:
-                culprit.overran(budget)
+        _blame(job, budget, used)
     for position in positions:
         results[position] = kept[position]
+
+
+def _blame(job: _Job, budget: float, used: float) -> None:
+    """Hold it against the one that took the most of the time, where anyone is to blame that ``job`` is late."""
+    running, woken = job.at, time.perf_counter()
+    if running is None:
+        return
+    running.overdue = job
+    seconds, slowest = max([(woken - job.since, running), *job.ran], key=lambda one: one[0])
+    lateness = max(job.begun - job.handed, woken - job.handed - (budget - used))
+    if seconds > used:
+        slowest.was_late(budget, blamed=lateness < _PROMPT_SECONDS)
 
 
 class _Worker:

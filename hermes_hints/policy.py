@@ -26,6 +26,10 @@ class Decision(NamedTuple):
     recognisable: bool = False
     """Whether the endpoint's answers may give it another profile."""
 
+    def withheld(self, reason: str) -> Decision:
+        """The same endpoint, that is to have nothing."""
+        return self._replace(profile=BUILTIN["off"], reason=reason, recognisable=False)
+
     def alike(self, other: Decision) -> bool:
         """Whether what was stamped for the one may go to the other."""
         return (

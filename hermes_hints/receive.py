@@ -38,8 +38,8 @@ def read(
 
     Without ``key`` the record is the sender's claim: trust it as far as you trust who can reach you. With it, a record
     that is not signed under that key, or not within ``window``, is an empty one; `verify` says which of them it is. A
-    signed request can be sent again by whoever saw it until its window has passed: refuse a ``request_id`` that was seen
-    before if that matters.
+    signed request can be sent again by whoever saw it until its window has passed: if that matters, refuse a
+    ``request_id`` that was seen before with another body. With the same one it is a client that tries again.
 
     Args:
         headers: a mapping or (name, value) pairs, text or bytes; names in any case; ``None`` for none.

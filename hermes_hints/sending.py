@@ -6,13 +6,16 @@ works without importing openai. Options are replaced, never changed: their parts
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, cast
 
 from .families import Family, family_of
 from .ladder import Rung
+from .notices import once
 from .outgoing import Outgoing
 from .pipeline import Pipeline, Stamp, Testimony, Witness
+from .policy import Decision
 from .profiles.advertised import Question
 from .wire import TICKET
 
@@ -58,7 +61,14 @@ class Sending:
         return options.model_copy(update=changes)
 
     def step_down(self, error: Exception) -> bool:
-        """Whether to send again, with ``options`` as they are now."""
+        """Whether to send again, with ``options`` as they are now. Never raises."""
+        try:
+            return self._step_down(error)
+        except Exception as problem:  # noqa: BLE001 - the caller is to see the error that it would see without hints
+            _own_failure(problem, "the error of a request could not be read and is passed on as it is")
+            return False
+
+    def _step_down(self, error: Exception) -> bool:
         stamp = self._stamp
         down = None if stamp is None else self._pipeline.step_down(stamp, error)
         if stamp is None or down is None:
@@ -71,12 +81,19 @@ class Sending:
         return True
 
     def answered(self) -> None:
-        """Remember the rung that was answered well, where it is not the first."""
+        """Remember the rung that was answered well, where it is not the first. Never raises."""
         if self._refused is not None:
             stamp, error, named = self._refused
             rung = Rung.BARE if self._stamp is None else self._stamp.rung
-            self._pipeline.settle(stamp, rung, error, named=named)
+            try:
+                self._pipeline.settle(stamp, rung, error, named=named)
+            except Exception as problem:  # noqa: BLE001 - the answer is good
+                _own_failure(problem, "what an endpoint refuses could not be remembered")
             self._refused = None
+
+
+def _own_failure(problem: Exception, what: str) -> None:
+    once(logging.ERROR, ("sending", what, type(problem)), "hermes-hints: %s", what, cause=problem, private=True)
 
 
 def prepared(
@@ -92,7 +109,7 @@ def prepared(
     family = family_of(options.url)
     if family is None or options.files or options.method.lower() != "post":
         return None
-    decision = pipeline.decide(options.url if "://" in options.url else client.base_url)
+    decision = _decided(pipeline, client, options.url)
     if decision.profile.advertised and not asked and (question := pipeline.question(decision)) is not None:
         return question
     told = None if pipeline.witness is None else _ticket(options.headers, pipeline.witness)
@@ -105,6 +122,19 @@ def prepared(
     identity, facts = told or (None, None)
     stamp = pipeline.stamp(_outgoing(client, bare, family), decision, identity, facts)
     return None if stamp is None and bare is options else Sending(pipeline, client, bare, stamp)
+
+
+def _decided(pipeline: Pipeline, client: Any, url: str) -> Decision:
+    """What the endpoint may have that a request to ``url`` goes to."""
+    if "://" in url:
+        return pipeline.decide(url)
+    decision = pipeline.decide(client.base_url)
+    # Azure's clients send some requests to the endpoint that they were made for, whatever `base_url` says since.
+    azure = getattr(client, "_azure_endpoint", None)
+    if azure is None or getattr(client, "_azure_deployment", None) is None:
+        return decision
+    another = pipeline.decide(azure)
+    return decision if another.alike(decision) else decision.withheld("an Azure client with two endpoints")
 
 
 def _ticket(headers: Any, witness: Witness) -> Testimony | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from versions.recording import Recording
 
-from hermes_hints import notices, pipeline, plugins, uninstall
+from hermes_hints import Settings, isolation, notices, pipeline, plugins, uninstall
 
 _FOREIGN = (
     *("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_LOG"),
@@ -26,6 +26,8 @@ _FOREIGN = (
     ),
 )
 """What the developer's own environment would change in a test."""
+
+_DEFAULT = Settings().budget_ms / 1000
 
 _escapes: list[str] = []
 
@@ -129,6 +131,16 @@ def _clean_state(monkeypatch, tmp_path):
     yield
     uninstall()
     _forget()
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch):
+    """Give hint plugins a second where a test does not choose: the machine may be busy, and that is not what it is about."""
+
+    def patient(implementations, arguments, budget, **rest):
+        return isolation.run_each(implementations, arguments, 1.0 if budget == _DEFAULT else budget, **rest)
+
+    monkeypatch.setattr(plugins, "run_each", patient)
 
 
 def _forget():

@@ -138,6 +138,17 @@ def test_the_window(profile, later, verdict, at_noon):
     assert verify(lines, body, key=KEY, now=NOW + 3 * later, window=1000) == "valid"
 
 
+def test_what_is_sent_again_is_told_by_its_request_id(at_noon):
+    """Which is signed: whoever sends a record again cannot give it another."""
+    lines, body = sent(pipeline())
+
+    assert [verify(lines, body, key=KEY, now=NOW + 200) for _ in range(2)] == ["valid"] * 2
+    assert read(lines, body, key=KEY, now=NOW).request_id
+    content = json.loads(body)
+    content["hermes"]["request_id"] = "another"
+    assert verify(lines, content, key=KEY, now=NOW) == "forged"
+
+
 def test_another_time_than_the_one_signed(at_noon):
     lines, body = sent(pipeline())
     lines[SIGNATURE] = lines[SIGNATURE].replace("t=179", "t=180")

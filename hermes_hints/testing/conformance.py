@@ -311,7 +311,7 @@ def _within_budget(took: float, what: str) -> None:
     if took > BUDGET_MS:
         _fail(
             f"contribute_hints took {took:.1f} ms for {what}, in the best of {_TRIES} tries; all hint plugins of an operator "
-            f"together have {BUDGET_MS:g} ms, and one that takes longer is set aside. Do slow work in configure, or in a thread "
+            f"together have {BUDGET_MS:g} ms, and one that takes longer again and again is set aside. Do slow work in configure, or in a thread "
             "of your own that keeps the answer ready."
         )
 

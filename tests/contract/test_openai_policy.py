@@ -126,6 +126,35 @@ def test_a_named_profile_holds_for_no_other_origin(way, at, clients, network):
     assert network.received[0].bare
 
 
+@pytest.mark.parametrize("kind", ["azure", "async-azure"], indirect=True)
+@pytest.mark.parametrize("path", ["/responses", "/chat/completions"])
+def test_an_azure_client_that_was_given_another_base_url(path, clients, network):
+    """Its SDK still asks the endpoint that it was made for."""
+    made_for = "https://corp.example.com"
+
+    async def main():
+        client = clients.make(
+            azure_endpoint=made_for, azure_deployment="d", http_client=network.http_client(clients.kind)
+        )
+        wrap(client, identity=WHO)
+        client.base_url = "http://127.0.0.1:1/v1"
+        await result(client.post(path, body={"model": "m"}, cast_to=object))
+
+    clients.run(main())
+    assert network.received[0].header("host") == "corp.example.com"
+    assert network.received[0].bare
+
+
+@pytest.mark.parametrize("kind", ["azure", "async-azure"], indirect=True)
+def test_an_azure_client_of_ones_own_network(clients, network):
+    async def main():
+        own = {"azure_endpoint": "http://azure.internal", "azure_deployment": "d"}
+        await ask(wrap(clients.make(**own, http_client=network.http_client(clients.kind)), identity=WHO))
+
+    clients.run(main())
+    assert carried(network.received[0]) == ALL
+
+
 def test_a_copy_that_comes_home_is_stamped_again(at, clients, network):
     async def main():
         away = wrap(at("http://127.0.0.1:1/v1"), identity=WHO).with_options(base_url=PUBLIC)

@@ -7,7 +7,7 @@ import pytest
 from clients import ask, result
 from upstream import Answer, refusal
 
-from hermes_hints import wrap
+from hermes_hints import ladder, wrap
 
 WHO = {"user_id": "alice", "session_id": "conversation-1"}
 
@@ -53,6 +53,54 @@ def test_a_wrapper_below_that_refuses_an_answer(clients, upstream):
     with pytest.raises(BlockedError):
         clients.run(ask(wrap(client, identity=WHO)))
     assert upstream.only.hermes["user_id"] == "alice"
+
+
+class UnreadableError(openai.BadRequestError):
+    """What a wrapper may make of a refusal."""
+
+    @property
+    def param(self):
+        raise ZeroDivisionError
+
+    @param.setter
+    def param(self, value): ...
+
+
+def test_an_error_that_cannot_be_read(clients, upstream):
+    upstream.queue.append(refusal(400, "Unknown parameter: 'hermes'."))
+    client = clients.make()
+    inner = client.request
+
+    def unreadable(error):
+        return UnreadableError("no", response=error.response, body=None)
+
+    def failing(*args, **kwargs):
+        try:
+            return inner(*args, **kwargs)
+        except openai.BadRequestError as error:
+            raise unreadable(error) from None
+
+    async def failing_async(*args, **kwargs):
+        try:
+            return await inner(*args, **kwargs)
+        except openai.BadRequestError as error:
+            raise unreadable(error) from None
+
+    client.request = failing_async if clients.asynchronous else failing
+    with pytest.raises(UnreadableError):
+        clients.run(ask(wrap(client, identity=WHO)))
+    assert upstream.only.hermes["user_id"] == "alice"
+
+
+def test_a_good_answer_stays_one_where_the_rung_cannot_be_remembered(clients, upstream, monkeypatch, caplog):
+    upstream.rules.append(lambda request: refusal(400, "no 'hermes'") if "hermes" in request.json else None)
+
+    def settle(*args, **kwargs):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ladder.Ladder, "settle", settle)
+    assert clients.run(ask(wrap(clients.make(), identity=WHO))).choices[0].message.content == '{"answer": 42}'
+    assert "could not be remembered" in caplog.text
 
 
 def test_an_answer_that_the_client_itself_refuses(clients, upstream):

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from hermes_hints import Settings
+from hermes_hints import Settings, isolation
 from hermes_hints.outgoing import Outgoing
 from hermes_hints.pipeline import Pipeline
 from hermes_hints.plugins import registry
@@ -18,6 +18,13 @@ from hermes_hints.plugins import registry
 def patience():
     """The time for hint plugins in milliseconds: long, because a busy machine is not what most tests are about."""
     return 1000
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch):
+    """Say sooner of a plugin that it hangs than a real machine would bear."""
+    monkeypatch.setattr(isolation, "_HANGING_SECONDS", 0.5)
+    monkeypatch.setattr(isolation, "_HANGING_BUDGETS", 3)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import subprocess
 import sys
@@ -9,14 +10,15 @@ import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
-from hermes_hints import Settings, hookimpl, loaded_plugins, register
+from hermes_hints import Settings, hookimpl, isolation, loaded_plugins, register
 
-BOUND = 2.0
+BOUND = 15.0
 """Seconds: far above any budget here and far below how long the plugins hang."""
-HANG = 10.0
+HANG = 40.0
 
 
 @pytest.fixture
@@ -79,8 +81,8 @@ def lines(caplog):
 
 
 def hang_until_set_aside(hinted):
-    """Call until the plugin is set aside; a caller that was itself kept waiting blames nobody."""
-    until = time.monotonic() + HANG / 2
+    """Call until the plugin is set aside, which takes a while: any plugin can be late once."""
+    until = time.monotonic() + HANG * 3 / 4
     while time.monotonic() < until:
         found, seconds = timed(hinted)
         assert found == {"user_intent": "good"}
@@ -91,19 +93,20 @@ def hang_until_set_aside(hinted):
 
 
 @pytest.mark.parametrize("kind", [Hanging, Spinning])
-def test_one_that_sleeps_ten_seconds(kind, release, hinted, caplog):
+def test_one_that_hangs(kind, release, hinted, caplog):
     slow = kind(release)
     register(Good)
     register(slow, name="slow")
     hang_until_set_aside(hinted)
     assert listed("slow").error == "took more than 200 ms in contribute_hints; it is set aside until it is loaded again"
-    assert len(lines(caplog)) == 1
-    assert "plugin slow took more than 200 ms in contribute_hints; it is set aside" in lines(caplog)[0]
-    calls = slow.calls
+    assert len(lines(caplog)) == 2
+    assert lines(caplog)[0].endswith("plugin slow took more than 200 ms in contribute_hints")
+    assert "plugin slow took more than 200 ms in contribute_hints; it is set aside" in lines(caplog)[1]
+    calls, failures = slow.calls, listed("slow").failures
     for _ in range(5):
         assert hinted() == {"user_intent": "good"}
     assert slow.calls == calls
-    assert listed("slow").failures == 1
+    assert listed("slow").failures == failures
 
 
 def test_those_before_the_slow_one_are_heard_and_those_after_it_from_the_next_call_on(release, hinted):
@@ -120,6 +123,95 @@ def test_those_before_the_slow_one_are_heard_and_those_after_it_from_the_next_ca
     assert first["user_intent"] == "good"
     assert "cost_center" not in first
     assert hinted() == {"user_intent": "good", "experiment_arm": "after"}
+
+
+def late(seconds, release):
+    """A plugin that takes so long every time."""
+
+    class Late:
+        @hookimpl
+        def contribute_hints(self):
+            release.wait(seconds)
+            return {"cost_center": "late"}
+
+    return Late
+
+
+def test_one_that_takes_too_long_again_and_again(release, hinted):
+    register(Good)
+    register(late(0.25, release), name="slow")
+    hang_until_set_aside(hinted)
+
+
+def test_one_that_is_late_now_and_then_is_kept(release, hinted):
+    turns = itertools.count()
+
+    class Uneven:
+        @hookimpl
+        def contribute_hints(self):
+            release.wait(0.3 if next(turns) % 3 else 0)
+            return {"cost_center": "in time"}
+
+    register(Uneven, name="slow")
+    found = [hinted() for _ in range(40)]
+    assert {"cost_center": "in time"} in found
+    assert {} in found
+    assert listed("slow").state == "loaded"
+
+
+def test_where_it_is_the_machine_that_is_late_nobody_is_blamed(release, hinted, monkeypatch):
+    hand_over = isolation._hand_over
+
+    def hand_over_late(job):
+        release.wait(2 * isolation._PROMPT_SECONDS)
+        hand_over(job)
+
+    monkeypatch.setattr(isolation, "_hand_over", hand_over_late)
+    register(late(0.25, release), name="slow")
+    assert [hinted() for _ in range(2 * isolation._STRIKES)] == [{}] * 2 * isolation._STRIKES
+    assert listed("slow").state == "loaded"
+
+
+def test_it_is_held_against_the_one_that_took_the_time(release, hinted):
+    """Not against the one whose turn it was when the time was over."""
+    register(late(0.15, release), name="slow")
+    register(late(0.1, release), name="behind it")
+    until = time.monotonic() + HANG
+    while listed("slow").state == "loaded" and time.monotonic() < until:
+        hinted()
+    assert listed("slow").state == "set aside"
+    assert listed("behind it").state == "loaded"
+
+
+def test_the_budget_is_one_for_all_of_them(hinted, monkeypatch):
+    """Those in the caller's thread, and those that are on trial after them."""
+    past, here = 0.0, threading.get_ident()
+
+    class Long:
+        thread = None
+
+        @hookimpl
+        def contribute_hints(self):
+            nonlocal past
+            past += 0.25 * (self.thread == here)
+            self.thread = threading.get_ident()
+            return {"user_intent": "long"}
+
+    class New:
+        @hookimpl
+        def contribute_hints(self):
+            return {"cost_center": "new"}
+
+    clock = SimpleNamespace(perf_counter=lambda: time.perf_counter() + past, thread_time=time.thread_time)
+    monkeypatch.setattr(isolation, "time", clock)
+    trusted = Long()
+    register(trusted)
+    for _ in range(2000):
+        hinted()
+        if trusted.thread == here:
+            break
+    register(New)
+    assert hinted() == {"user_intent": "long"}
 
 
 def test_the_budget_is_the_operators(release, hinted):

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hermes_hints import Hints, Identity, hint, hookimpl, identify, loaded_plugins, register, unregister
+from hermes_hints import Hints, Identity, hint, hookimpl, identify, isolation, loaded_plugins, register, unregister
 from hermes_hints.context import current
 
 ALICE = "@alice:example.org"
@@ -92,6 +92,29 @@ def test_one_that_raises(error, hinted, caplog):
     assert type(error).__name__ in lines(caplog)[0]
     assert (the_bad_one().state, the_bad_one().failures) == ("loaded", 40)
     assert type(error).__name__ in the_bad_one().error
+
+
+def test_one_that_raises_as_if_the_process_was_to_end(stamp):
+    """Outside the main thread, where nobody can press Ctrl-C."""
+    plugin(raising(KeyboardInterrupt()))
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(40):
+            stamped = pool.submit(stamp).result(30)
+            assert stamped.carriers.body["hermes"]["user_intent"] == "good"
+    assert (the_bad_one().state, the_bad_one().failures) == ("loaded", 40)
+
+
+def test_where_no_thread_can_be_started_the_call_is_attributed(hinted, monkeypatch, caplog):
+    def start(self):
+        msg = "can't start new thread"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(isolation, "_idle", [])
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with identify(user_id="alice"), hint(cost_center="1"):
+        assert [hinted() for _ in range(3)] == [{"user_id": "alice", "cost_center": "1"}] * 3
+    assert len(lines(caplog)) == 1
+    assert "can't start new thread" in lines(caplog)[0]
 
 
 def test_the_line_says_where_it_was_raised(hinted, caplog):

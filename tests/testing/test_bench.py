@@ -216,7 +216,7 @@ def test_a_fault_is_an_error_of_the_test_with_its_cause(said, what):
         assert str(bench.faults[0]).startswith(bench.faults[0].what)
 
 
-def test_a_plugin_that_hangs_is_set_aside_and_says_so():
+def test_a_plugin_that_hangs_is_told():
     release = threading.Event()
 
     class Hangs:
@@ -224,10 +224,9 @@ def test_a_plugin_that_hangs_is_set_aside_and_says_so():
         def contribute_hints(self, call):
             release.wait(30)
 
-    with HintsBench(Hangs(), budget_ms=20) as bench:
-        with pytest.raises(HintPluginError, match="took more than 20 ms in contribute_hints"):
-            bench.hints("hello")
-        assert bench.state.state == "set aside"
+    told = pytest.raises(HintPluginError, match="took more than 300 ms in contribute_hints")
+    with HintsBench(Hangs(), budget_ms=300) as bench, told:
+        bench.hints("hello")
     release.set()
 
 

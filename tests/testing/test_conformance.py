@@ -120,7 +120,7 @@ BAD = {
     "slow": (
         hint("time.sleep(0.03)"),
         "it_stays_within_the_budget",
-        "and one that takes longer is set aside. Do slow work in configure",
+        "and one that takes longer again and again is set aside. Do slow work in configure",
     ),
     "slower": (
         hint("time.sleep(0.03 * (call.context_chars() > 1000))"),

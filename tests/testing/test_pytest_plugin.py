@@ -44,7 +44,8 @@ def test_hints_bench_and_hints_upstream(run):
                 hermes_hints.register(__import__("ops_first"))
                 with openai.OpenAI(base_url=hints_upstream.base_url, api_key="k") as client:
                     with hermes_hints.identify(chat_id="!ops:example.org"):
-                        hermes_hints.wrap(client).embeddings.create(model="m", input="hi", encoding_format="float")
+                        client = hermes_hints.wrap(client, settings={"budget_ms": 1000})
+                        client.embeddings.create(model="m", input="hi", encoding_format="float")
                 assert hints_upstream.last.record.priority == "high"
         """,
     )

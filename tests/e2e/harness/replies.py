@@ -27,6 +27,7 @@ class Reply:
 
     ``model`` is what the answer names as the model that served it; by default the one that was asked for.
     ``headers`` are added to the response. ``prompt_tokens`` is what a chat completion says that the question took.
+    With ``lost`` the connection is closed after the status line and headers of a good answer.
     """
 
     text: str = ""
@@ -35,6 +36,7 @@ class Reply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     prompt_tokens: int = 10
+    lost: bool = False
 
     @property
     def failed(self) -> bool:

@@ -186,7 +186,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         whole, streamed = formats
         call, reply = self.server.upstream.answer(self.path, self.headers.items(), body)
-        if reply.failed:
+        if reply.lost:
+            self._send_head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"})
+            self.close_connection = True
+        elif reply.failed:
             self._send_json(reply.status, replies.error_body(reply), reply.headers)
         elif call.streamed:
             kind = "application/vnd.amazon.eventstream" if streamed is converse_events else "text/event-stream"
