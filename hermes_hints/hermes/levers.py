@@ -13,6 +13,7 @@ from typing import Any, cast
 from ..hints import merge_hints
 from .orders import CLEAR, HINT, SHOW, Order, read_command, read_model, read_order
 from .recent import Recent
+from .said import holds, last_of_user, latest
 
 __all__ = ["Levers", "Place"]
 
@@ -69,12 +70,14 @@ class Levers:
         self._served: Recent[str, str] = Recent()
         self._prefixed: Recent[str | None, bool] = Recent()
         self._heard: Recent[str, bool] = Recent()
+        self._places: Recent[str, Place] = Recent()
+        self._signed: Recent[int, int] = Recent()
         self._read: Recent[str, str] = Recent()
 
     @property
     def commands(self) -> Mapping[str, Callable[[str], str]]:
         """The host's command handlers, by name; each is run after the sender is authorised."""
-        return {name: partial(self._command, name) for name in self._presets}
+        return {name: partial(self._obeyed_here, name) for name in self._presets}
 
     def arrived(self, *, event: Any, gateway: object = None, **_: Any) -> dict[str, str] | None:  # noqa: ANN401 - the host's MessageEvent
         """A message has come in, from whomever (hook ``pre_gateway_dispatch``, before the sender is authorised).
@@ -84,23 +87,43 @@ class Levers:
         """
         message = _message(event)
         _arrived.set(message)
-        command = read_command(event.text or "")
-        if command is None or not _may(gateway, event.source, command[0]):
+        command = _command(event, gateway)
+        if command is None:
             return None
-        name, arguments = command
-        if name == "model":
-            self._model_asked(message.place, arguments)
+        if command[0] == "model":
+            self._model_asked(message.place, command[1])
+        question = self._question(message, *command)
+        return None if question is None else {"action": "rewrite", "text": question}
+
+    def interjected(self, *, event: Any, gateway: object) -> str | None:  # noqa: ANN401 - likewise
+        """A message has come in during its sender's turn: what to answer it with, if the host is to do nothing about it.
+
+        A command with a question becomes the question, in the event itself, and its hints wait for the turn that
+        answers it, be that the one under way or the next. A command alone is obeyed.
+        """
+        command = _command(event, gateway)
+        if command is None or command[0] not in self._presets:
+            return None
+        message = _message(event)
+        question = self._question(message, *command)
+        if question is None:
+            return self._obeyed(message.place, *command)
+        event.text = question
+        return None
+
+    def _question(self, message: _Message, name: str, arguments: str) -> str | None:
+        """What a command asks besides, with its hints left for the turn that answers it; ``None`` where it stands alone."""
         if name not in self._presets:
             return None
         try:
             order = read_order(name, arguments, self._presets[name])
         except ValueError:
-            return None  # the command's own handler answers with the reason
+            return None  # what obeys a command alone answers with the reason
         if not order.question:
             return None
         with self._lock:
             self._asked.put(message, order)
-        return {"action": "rewrite", "text": order.question}
+        return order.question
 
     def _model_asked(self, place: Place, arguments: str) -> None:
         wish = read_model(arguments)
@@ -156,28 +179,53 @@ class Levers:
                 taken["requested_model"] = model
             if order is not None:
                 merge_hints(taken, order.hints)
-            self._turns.put(turn_id, taken)
-            if session_id:
-                self._turns.put(session_id, taken)
+            self._places.put(turn_id, place)
+            self._taken(turn_id, session_id, taken)
+
+    def _taken(self, turn_id: str, session_id: str | None, hints: Mapping[str, Any]) -> None:
+        self._turns.put(turn_id, hints)
+        if session_id:
+            self._turns.put(session_id, hints)
+
+    def joined(self, turn_id: str | None, session_id: str | None, said: object) -> None:
+        """A turn's next request is made, with ``said`` to the model: hints of what its sender has asked meanwhile count.
+
+        The host may join a message that comes during a turn to that turn, to what was said or to a tool's result.
+        """
+        if not self._asked or not turn_id or not isinstance(said, list):
+            return
+        texts = latest(cast("list[object]", said))
+        place = self._places.get(turn_id)
+        with self._lock:
+            for message, order in list(self._asked.items()):
+                if message.place == place and any(holds(text, order.question) for text in texts):
+                    self._join(turn_id, session_id, self._asked.pop(message), place)
+
+    def _join(self, turn_id: str, session_id: str | None, order: Order, place: Place | None) -> None:
+        if order.lasting and place is not None:
+            self._lasting.put(place, order.hints)
+        self._taken(turn_id, session_id, merge_hints(dict(self._turns.get(turn_id, {})), order.hints))
 
     def heard(self, turn_id: str | None, session_id: str | None, messages: object) -> list[object] | None:
-        """The messages of a request without commands; ``None`` where there are none to take out.
+        """The messages of a request without commands and last lines of `confirmed`; ``None`` where there are none.
 
-        A command that came while its sender's turn was under way joins that turn, where the host does so, or is the next.
+        Commands are there where the host runs none, such as ``hermes -z``, and are heeded all the same. The last lines are
+        there where the host keeps an answer as it was sent (0.22); a model that reads them takes to writing them.
         """
         if not isinstance(messages, list):
             return None
         found = cast("list[object]", messages)
-        said = self._unprefixed(_text_of_last_user(found), self._read.get(turn_id or "", ""))
+        said = self._unprefixed(last_of_user(found), self._read.get(turn_id or "", ""))
         if said is not None and turn_id:
             with self._lock:
                 self._prefixed.put(session_id, True)
                 if turn_id not in self._heard:
                     self._heard.put(turn_id, True)
-                    self._turns.put(turn_id, merge_hints(dict(self._turns.get(turn_id, {})), said[0].hints))
-        if session_id not in self._prefixed:
+                    self._join(turn_id, session_id, said[0], self._places.get(turn_id))
+        commands = session_id in self._prefixed
+        if not commands and not self._signed:
             return None
-        plain = [self._plain(message) for message in found]
+        plain = [self._plain(message, commands=commands) for message in found]
         return plain if any(new is not old for new, old in zip(plain, found, strict=True)) else None
 
     def _unprefixed(self, text: str, read: str = "") -> tuple[Order, str] | None:
@@ -212,12 +260,17 @@ class Levers:
             cast("dict[str, object]", last)["content"] = plain
         return order
 
-    def _plain(self, message: object) -> object:
+    def _plain(self, message: object, *, commands: bool) -> object:
         if not isinstance(message, dict):
             return message
         fields = cast("dict[str, object]", message)
         content = fields.get("content")
-        said = self._unprefixed(content) if fields.get("role") == "user" and isinstance(content, str) else None
+        if not isinstance(content, str):
+            return fields
+        if fields.get("role") == "assistant":
+            own = self._signed.get(hash(content))
+            return fields if own is None else {**fields, "content": content[:own]}
+        said = self._unprefixed(content) if commands and fields.get("role") == "user" else None
         return fields if said is None else {**fields, "content": said[1]}
 
     def _take(self, message: _Message, text: str) -> Order | None:
@@ -227,9 +280,7 @@ class Levers:
             return order
         # A message that waited for another one's turn is answered in the context of that one: its text tells it.
         for waiting, asked in list(self._asked.items()):
-            if waiting.place == message.place and f"\n\n{text}".endswith(
-                (f"\n\n{asked.question}", f"] {asked.question}")
-            ):
+            if waiting.place == message.place and holds(text, asked.question):
                 return self._asked.pop(waiting)
         # A turn that no message of the user brought about, such as a subagent's report, comes under an answered one.
         if message.message_id and message in self._answered:
@@ -262,11 +313,15 @@ class Levers:
         served = self._served.get(session_id or "")
         if not self._confirm or served is None or "command_origin" not in self.wishes(None, session_id):
             return None
-        return f"{response_text}\n\n({served})"
+        signed = f"{response_text}\n\n({served})"
+        self._signed.put(hash(signed), len(response_text))
+        return signed
 
-    def _command(self, name: str, arguments: str) -> str:
+    def _obeyed_here(self, name: str, arguments: str) -> str:
         message = _arrived.get()
-        place = _HERE if message is None else message.place
+        return self._obeyed(_HERE if message is None else message.place, name, arguments)
+
+    def _obeyed(self, place: Place, name: str, arguments: str) -> str:
         try:
             order = read_order(name, arguments.strip(), self._presets[name])
         except ValueError as error:
@@ -288,12 +343,10 @@ class Levers:
         return "\n".join(lines) or "No hints are set. /hint force-cloud sets one for your next message."
 
 
-def _text_of_last_user(messages: list[object]) -> str:
-    for message in reversed(messages):
-        if isinstance(message, dict) and cast("dict[str, object]", message).get("role") == "user":
-            content = cast("dict[str, object]", message).get("content")
-            return content if isinstance(content, str) else ""
-    return ""
+def _command(event: Any, gateway: object) -> tuple[str, str] | None:  # noqa: ANN401 - the host's MessageEvent
+    """A message's command with what follows, where its sender may use it."""
+    command = read_command(event.text or "")
+    return None if command is None or not _may(gateway, event.source, command[0]) else command
 
 
 def _message(event: Any) -> _Message:  # noqa: ANN401 - the host's MessageEvent

@@ -64,6 +64,8 @@ class Middleware:
         """The request with its ticket or stamped, in the form that the host wants; ``None`` for an API not known here."""
         facts = {field: told[argument] for field, argument in _FACTS.items() if told.get(argument)}
         facts["purpose"] = forked() or _PURPOSES.get(platform or "", "main")
+        said = request.get("messages") or request.get("input")
+        self._levers.joined(facts.get("turn_id"), session_id, said)
         plain = self._levers.heard(facts.get("turn_id"), session_id, request.get("messages"))
         facts.update(self._levers.wishes(facts.get("turn_id"), session_id))
         turn = self._sessions.turn(session_id, platform, facts)

@@ -20,6 +20,7 @@ from .configuration import PLACE, PLUGIN, HermesSettings, admission, home, load_
 from .gateway_proxy import leave_proxy, stand_at_proxy
 from .homes import current, enter, leave
 from .host import Host, find_host
+from .interjections import Interjections
 from .levers import Levers
 from .middleware import Middleware
 from .session import Sessions
@@ -57,6 +58,8 @@ def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, whic
         host = serve_callers(ctx, host, settings.inbound_headers)
     sessions = Sessions(host, _profile(ctx), _turns, enabled)
     levers = Levers(settings.commands, sessions.context, confirm=settings.confirm)
+    interjections = Interjections(levers, enabled or _always)
+    _on_unload(ctx, interjections.leave)
     pipeline = Pipeline(settings, witness=sessions)
     isolated = os.environ.get("HERMES_PLUGIN_HOST_PROCESS") == "1"
     if isolated:
@@ -65,7 +68,7 @@ def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, whic
         enter(current(), pipeline)
         stand_at_proxy(configuration)
     _offered(ctx, "register_middleware")("llm_request", Middleware(sessions, levers, pipeline, isolated=isolated))
-    for hook, callback in _hooks(sessions, levers):
+    for hook, callback in _hooks(sessions, levers, interjections):
         if hook in host.hooks:
             _offered(ctx, "register_hook")(hook, callback)
     for name, handler in levers.commands.items():
@@ -123,9 +126,7 @@ def _say_where(ctx: Any) -> None:  # noqa: ANN401 - likewise
 def _enabled(ctx: Any, host: Host) -> Callable[[], bool] | None:  # noqa: ANN401 - likewise
     """How to know that the host has taken the plugin out of use; ``None`` where it says so itself (0.22)."""
     here = current()
-    on_unload = getattr(ctx, "on_unload", None)
-    if callable(on_unload):
-        on_unload(lambda: _left(here))
+    if _on_unload(ctx, lambda: _left(here)):
         return None
     since = time.monotonic()
 
@@ -146,12 +147,26 @@ def _left(here: str) -> None:
     leave_proxy()
 
 
+def _on_unload(ctx: Any, leaving: Callable[[], None]) -> bool:  # noqa: ANN401 - likewise
+    """Have the host call ``leaving`` when it takes the plugin out of use; whether this host can."""
+    found = getattr(ctx, "on_unload", None)
+    if callable(found):
+        found(leaving)
+    return callable(found)
+
+
+def _always() -> bool:
+    return True
+
+
 def _profile(ctx: Any) -> str | None:  # noqa: ANN401 - likewise
     name = getattr(ctx, "profile_name", None)
     return name if isinstance(name, str) else None
 
 
-def _hooks(sessions: Sessions, levers: Levers) -> tuple[tuple[str, Callable[..., Any]], ...]:
+def _hooks(
+    sessions: Sessions, levers: Levers, interjections: Interjections
+) -> tuple[tuple[str, Callable[..., Any]], ...]:
     def subagent_start(
         *,
         child_session_id: str | None = None,
@@ -171,6 +186,9 @@ def _hooks(sessions: Sessions, levers: Levers) -> tuple[tuple[str, Callable[...,
     ) -> None:
         sessions.turn_started(turn_id, session_id, sender_id, user_message)
 
+    def pre_gateway_dispatch(*, event: Any, **_: Any) -> None:  # noqa: ANN401 - the host's MessageEvent
+        sessions.arrived(event.source)
+
     def pre_auxiliary_call(**_: Any) -> None:
         stand_at_anthropic()  # the host has its client by now, and so has imported the SDK
 
@@ -180,7 +198,8 @@ def _hooks(sessions: Sessions, levers: Levers) -> tuple[tuple[str, Callable[...,
         ("subagent_start", levers.subagent_started),
         ("pre_llm_call", pre_llm_call),
         ("pre_llm_call", levers.turn_started),
-        ("pre_gateway_dispatch", levers.arrived),
+        ("pre_gateway_dispatch", pre_gateway_dispatch),
+        ("pre_gateway_dispatch", interjections.arrived),
         ("on_session_reset", levers.session_reset),
         ("post_api_request", levers.answered),
         ("transform_llm_output", levers.confirmed),

@@ -65,6 +65,13 @@ class Sessions:
         self._looked = -_LOOK_AGAIN_SECONDS
         self._begun: Recent[str, str] = Recent()
 
+    def arrived(self, source: Any) -> None:  # noqa: ANN401 - the host's SessionSource
+        """A message has come in: by which other id its platform knows its sender (0.19 tells it nowhere else)."""
+        other = getattr(source, "user_id_alt", None)
+        if other and source.user_id:
+            platform = getattr(source.platform, "value", source.platform)
+            self._turns.also_known(str(platform), str(source.user_id), str(other))
+
     def subagent_started(self, child: str | None, parent: str | None, turn_id: str | None = None) -> None:
         """Remember for whom a subagent's session works; called where its parent's turn runs."""
         if not child or not parent or child == parent:
@@ -243,8 +250,10 @@ class Sessions:
         self, values: Mapping[str, str], conversation: str | None, session_id: str | None, platform: str | None
     ) -> Identity:
         told = "" if platform == "subagent" else platform or ""
+        other = self._turns.other_id(values.get("platform") or told, values.get("user_id", ""))
         return _identity(
             (
+                ("user_id_alt", other),
                 *values.items(),
                 ("conversation_id", conversation or ""),
                 ("session_id", session_id or ""),

@@ -58,6 +58,7 @@ class Turns:
         self._roots: Recent[str, str] = Recent()
         self._tickets: Recent[str, Testimony] = Recent()
         self._redeemed: Recent[str, bool] = Recent()
+        self._others: Recent[tuple[str, str], str] = Recent()
 
     def started(self, turn_id: str, session_id: str, sender: str, said: object) -> None:
         """A turn begins: whom it answers, by the host's own word, and what they said."""
@@ -69,6 +70,15 @@ class Turns:
                 # Two turns that were asked the same in one session cannot be told apart by it.
                 key = (session_id, hash(said))
                 self._said.put(key, turn_id if self._said.get(key, turn_id) == turn_id else None)
+
+    def also_known(self, platform: str, user_id: str, other: str) -> None:
+        """A person's other id on their platform, by the platform's own word (Signal's UUID, Feishu's union id)."""
+        with self._lock:
+            self._others.put((platform, user_id), other)
+
+    def other_id(self, platform: str, user_id: str) -> str:
+        """That id; empty where it was not told."""
+        return self._others.get((platform, user_id), "")
 
     def sender(self, turn_id: str) -> str:
         """Whom a turn answers; empty where the host did not say."""

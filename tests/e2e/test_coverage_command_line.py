@@ -62,6 +62,21 @@ def test_a_saved_session_that_is_resumed(running: Running) -> None:
         assert_says(title, NOBODY, purpose="title_generation", conversation_id=session_id)
 
 
+def test_a_command_before_a_question_is_heeded_and_neither_asked_nor_kept(running: Running) -> None:
+    with running() as (hermes, upstream):
+        hermes.chat("/hint force-cloud why is the sky blue?")
+        home = hermes.home
+
+    call = next(filter(about("why is the sky blue?"), upstream.calls))
+    assert_says(call, NOBODY, user_intent="force-cloud", command_origin="/hint")
+    assert [text for text in map(json.dumps, (call.messages for call in upstream.calls)) if "/hint" in text] == []
+    # The ledger of processes holds the command line itself.
+    aside = {"logs", "plugins", "spawn-ledger.json"}
+    kept = [file for file in home.rglob("*") if file.is_file() and not aside & {*file.parts}]
+    assert [file.name for file in kept if b"why is the sky blue?" in file.read_bytes()] != []
+    assert [file.name for file in kept if b"/hint" in file.read_bytes()] == []
+
+
 def test_a_job_on_a_schedule(running: Running) -> None:
     with running() as (hermes, upstream):
         hermes.run("cron", "create", "every 1h", "what is the weather in the errand of the hour?")

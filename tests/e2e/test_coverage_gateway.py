@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from harness.covering import ALICE, BOB, CAROL, about, assert_says, identity, order, told
 from harness.environments import Environment
-from harness.gateway import Room
+from harness.gateway import Person, Room
 from harness.stage import LOOKS_BACK_AFTER, MAX_TURNS, Stage, distinct, only, room, running_stage
 from harness.upstream import RecordedCall
 
@@ -68,6 +68,7 @@ def test_a_title_is_its_turns(stage: Stage) -> None:
         ("call", "compression", "compression"),
         ("async_call", "approval", "approval"),
         ("plugin", "", "plugin"),
+        ("async_plugin", "", "plugin"),
         ("client", "", None),
     ],
 )
@@ -80,6 +81,17 @@ def test_what_a_tool_asks_a_model_for(stage: Stage, what: str, task: str, purpos
     said = told(steps[0])
     assert_says(call, identity(CAROL, room("errands")), purpose=purpose)
     assert_says(call, {name: said[name] for name in ("conversation_id", "session_id", "turn_id", "task_id")})
+
+
+def test_a_person_whom_their_platform_knows_by_two_ids(stage: Stage) -> None:
+    dora = Person("+4930123456", "Dora", user_id_alt="uuid-of-dora")
+    place = room("two-ids")
+
+    steps = stage.say(dora, place, order("errand", what="call", task="vision", text="doras-errand"))
+    errand = only([call for call in stage.upstream.calls if call.question == "doras-errand"])
+
+    for call in (*steps, errand):
+        assert_says(call, identity(dora, place), user_id_alt="uuid-of-dora")
 
 
 def test_the_hosts_own_vision_tool(stage: Stage, tmp_path: Path) -> None:

@@ -148,6 +148,20 @@ def test_the_responses_api(stage: Stage) -> None:
         assert_says(call, identity(ALICE, place), purpose="main", call=number)
 
 
+def test_the_summary_by_the_responses_api(stage: Stage) -> None:
+    place = room("codex-summary")
+    stage.switch(BOB, place, "codex-model", "custom:codex")
+    before = len(stage.upstream.calls)
+
+    stage.say(BOB, place, order("errand", how="loop", what="doors"))
+
+    calls = [call for call in stage.upstream.calls[before:] if call.path == "/codex/v1/responses"]
+    purposes = [told(call)["purpose"] for call in calls if told(call)["purpose"] != "title_generation"]
+    assert purposes == ["main"] * MAX_TURNS + ["summary"]
+    for call in calls:
+        assert_says(call, identity(BOB, place), turn_id=told(calls[0])["turn_id"])
+
+
 def test_bedrocks_api_carries_request_metadata_and_nothing_else(stage: Stage) -> None:
     place = room("bedrock")
     stage.switch(CAROL, place, "amazon.nova-pro-v1:0", "bedrock")
@@ -193,6 +207,21 @@ def test_the_hosts_own_api(hinted_host: Environment, stage: Stage, path: str, co
     if "0.22" in hinted_host.directory.name:  # 0.19 gives these conversations no titles
         same = {name: told(call)[name] for name in ("conversation_id", "turn_id", "platform")}
         assert_says(stage.title(text), {**nobody, **same}, purpose="title_generation")
+
+
+def test_what_is_left_in_the_hosts_threads_by_an_earlier_request_is_never_used(stage: Stage) -> None:
+    for number in range(6):
+        text = order("errand", what="call", text=f"errand-{number}") + f" for caller {number}"
+        content = {"model": "any", "messages": [{"role": "user", "content": text}]}
+        named = {"X-Hermes-Session-Id": f"session-of-caller-{number}"} if number % 2 else {}
+        stage.ask_api("/v1/chat/completions", content, **named)
+
+    for number in range(6):
+        main = stage.upstream.wait_for(about(f"for caller {number}"))
+        errand = stage.upstream.wait_for(lambda call, text=f"errand-{number}": call.question == text)
+        said = told(main)
+        assert_says(errand, {name: said.get(name) for name in ("conversation_id", "session_id", "turn_id", "user_id")})
+        assert (said["conversation_id"] == f"session-of-caller-{number}") == bool(number % 2)
 
 
 def test_the_hosts_own_api_in_a_session_that_its_caller_names(stage: Stage) -> None:

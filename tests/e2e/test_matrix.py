@@ -12,6 +12,7 @@ from harness.hermes_home import HermesHome
 from harness.matrix_gateway import (
     LAB,
     OPS,
+    WITH_MATRIX,
     Conversations,
     Programs,
     Village,
@@ -91,9 +92,9 @@ def assert_carried(
     assert {field: call.header(HEADERS[field]) for field in wanted} == wanted
 
 
-@pytest.fixture(scope="module")
-def programs(shown: Callable[[str], None]) -> Programs:
-    return Programs.installed(shown)
+@pytest.fixture(scope="module", params=WITH_MATRIX)
+def programs(request: pytest.FixtureRequest, shown: Callable[[str], None]) -> Programs:
+    return Programs.installed(request.param, shown)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +129,7 @@ def test_a_message_in_a_room_says_on_every_carrier_who_wrote_it_and_where(stage:
         },
     )
     assert hints(call)["v"] == 1
-    assert hints(call)["agent"] == "hermes-agent/0.19.0"
+    assert hints(call)["agent"].startswith("hermes-agent/0.")
 
 
 def test_names_that_are_not_ascii_are_percent_encoded_in_headers_and_plain_elsewhere(stage: Stage) -> None:
@@ -302,7 +303,10 @@ def test_a_fallback_to_a_host_that_nobody_named_takes_nothing_personal_along(fal
     sent = [(who, who.send(village.lab, "now it is dead")) for who in (village.jose, village.bob)]
     for who, event_id in sent:
         assert "you said: now it is dead" in talk.answer(who, event_id)
-    cloud.wait_for(is_title)
+    if "0.19" in str(
+        hints(before)["agent"]
+    ):  # 0.22 asks for a title with the question, and of the first provider alone
+        cloud.wait_for(is_title)
 
     assert len(list(filter(asked("now it is dead"), cloud.calls))) == 2
     ids = [str(hints(before)[field]) for field in ("session_key", "session_id", "conversation_id", "request_id")]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from harness.hermes_home import HermesHome
 from harness.matrix_gateway import (
+    WITH_MATRIX,
     Conversations,
     Programs,
     Village,
@@ -99,11 +100,11 @@ def asked_for(call: RecordedCall) -> dict[str, str]:
     return in_body
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=WITH_MATRIX)
 def running(
-    shown: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, shown: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Village, Conversations, Upstream]]:
-    programs = Programs.installed(shown)
+    programs = Programs.installed(request.param, shown)
     directory: Path = tmp_path_factory.mktemp("matrix-hint")
     with running_village(programs.synapse, directory / "synapse") as village, running_upstream(Script()) as upstream:
         home = HermesHome(upstream.base_url, enabled=(PLUGIN,), settings={PLUGIN: SETTINGS})
@@ -351,7 +352,9 @@ def test_a_hint_written_while_an_answer_is_being_given_reaches_no_model(stage: S
 def test_model_works_as_it_does_and_its_wish_travels_along(stage: Stage) -> None:
     village = stage.village
 
-    assert "another-model" in stage.say(village.alice, village.lab, "/model another-model")
+    switched = stage.say(village.alice, village.lab, "/model another-model")
+    # The 0.22 that pip installs has no texts, and answers with their names.
+    assert "another-model" in switched or "gateway.model.switched" in switched
     # Hermes puts a note for the model before the first question to another one.
     assert stage.say(village.alice, village.lab, "by another model") != ""
     alices = stage.upstream.wait_for(lambda call: not is_title(call) and call.question.endswith("by another model"))

@@ -170,6 +170,19 @@ def test_the_last_line_says_who_answered_only_where_it_was_asked_for():
     assert host.levers.confirmed(response_text="fine", session_id="s-!ops") is None
 
 
+def test_the_model_does_not_read_who_answered():
+    host = Host(confirm=True)
+    host.levers.answered(session_id="s-!ops", response_model="cloud-large")
+    host.hear(ALICE, "/hint force-cloud q")
+    answer = host.levers.confirmed(response_text="fine", session_id="s-!ops")
+    asked, again = {"role": "user", "content": "q"}, {"role": "user", "content": "and?"}
+
+    heard = host.levers.heard("t2", "s-!ops", [asked, {"role": "assistant", "content": answer}, again])
+
+    assert heard == [asked, {"role": "assistant", "content": "fine"}, again]
+    assert host.levers.heard("t2", "s-!ops", [asked, {"role": "assistant", "content": "other\n\n(words)"}]) is None
+
+
 def test_a_mistake_is_answered_with_the_reason(host):
     assert host.hear(ALICE, "/hint priority=urgent x").startswith("/hint: priority must be one of low, normal, high")
     assert host.hear(ALICE, "/hint ¿?").startswith("/hint: say what you want first")

@@ -59,6 +59,7 @@ def test_nothing_that_is_remembered_of_turns_grows_without_end():
         turns.started(f"t{number}", f"s{number}", ALICE, f"words {number}")
         turns.put(f"t{number}", Turn(who, {}, context, f"root {number}"))
         turns.adopted(f"child {number}", who, f"t{number}")
+        turns.also_known("signal", f"user {number}", f"other id {number}")
         turns.redeem(turns.issue(f"ticket {number}", (who, {})))
 
     sizes = {name: len(kept) for name, kept in vars(turns).items() if isinstance(kept, Recent)}

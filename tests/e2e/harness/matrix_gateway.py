@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .environments import PROJECT, Environment, Progress, environment
+from .environments import HERMES_0_19, HERMES_0_22, PROJECT, Environment, Progress, environment
 from .gateway import running_gateway
 from .hermes_home import HermesHome
 from .hermes_process import Hermes
 from .synapse import SYNAPSE, Account, MatrixEvent, Synapse, running_synapse
 from .upstream import RecordedCall
 
-HERMES_0_19_MATRIX = "hermes-agent[matrix]==0.19.0"
+WITH_MATRIX = {
+    "hermes-0.19.0": HERMES_0_19.replace("==", "[matrix]=="),
+    "hermes-0.22.2": HERMES_0_22.replace("==", "[matrix]=="),
+}
 
 OPS = "Ops"
 LAB = "Café Lab"
@@ -36,11 +39,11 @@ class Programs:
     hermes: Environment
 
     @classmethod
-    def installed(cls, progress: Progress) -> Programs:
-        """Synapse, and Hermes with hermes-hints."""
+    def installed(cls, host: str, progress: Progress) -> Programs:
+        """Synapse, and a Hermes with hermes-hints."""
         return cls(
             environment("synapse", [SYNAPSE], progress=progress),
-            environment("hermes-0.19.0-matrix-hints", [HERMES_0_19_MATRIX], project=PROJECT, progress=progress),
+            environment(f"{host}-matrix-hints", [WITH_MATRIX[host]], project=PROJECT, progress=progress),
         )
 
 

@@ -3,7 +3,7 @@
 Its argument ``what`` is one of
 
 - ``call``, ``async_call``: an auxiliary call for the task named by ``task``, as vision, compression or a title make it;
-- ``plugin``: a plugin's own call, through ``ctx.llm``;
+- ``plugin``, ``async_plugin``: a plugin's own call, through ``ctx.llm``;
 - ``client``: a call of an OpenAI client of the plugin's own, to the main model's endpoint;
 - ``discover``: the host finds its plugins anew;
 - ``doors``: which client classes have a ``request`` of their own, that is, one that a plugin has put there.
@@ -37,6 +37,7 @@ def register(ctx: Any) -> None:
             "call": call,
             "async_call": async_call,
             "plugin": lambda _task, text: ctx.llm.complete(messages(text)).text,
+            "async_plugin": lambda _task, text: asyncio.run(ctx.llm.acomplete(messages(text))).text,
             "client": client,
             "discover": discover,
             "doors": doors,
