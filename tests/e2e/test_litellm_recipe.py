@@ -86,8 +86,8 @@ def test_it_routes_by_purpose_and_intent_and_keeps_a_conversation_at_one_deploym
     assert stage.ask(purpose="title_generation", user_id="@carol:example.org") == "cheap"
     assert stage.ask(intent="force-cloud", user_id="@carl:example.org") == "cloud"
     served: defaultdict[str, set[str]] = defaultdict(set)
-    for _turn in range(4):
-        for number in range(10):
+    for _turn in range(3):
+        for number in range(20):
             conversation = f"conversation-{number:02}"
             served[conversation].add(stage.ask(conversation_id=conversation))
 
