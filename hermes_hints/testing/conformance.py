@@ -47,6 +47,7 @@ __all__ = [
 
 _THREADS = 8
 _TRIES = 5
+_TIMED_TRIES = 25
 _STRANGE: tuple[Mapping[str, Any], ...] = ({"no-such-setting": 1}, {"": None}, {"a": {"b": [[None]]}})
 _SHORTEST_TELLING = 4
 """Shorter values occur by chance."""
@@ -303,16 +304,21 @@ def _telling(call: FakeCall) -> Iterator[tuple[str, str]]:
 
 
 def _quickest(bench: HintsBench, call: FakeCall) -> float:
-    """The shortest of some tries: what the plugin takes, rather than the machine."""
-    return min(_run(bench, call).milliseconds for _ in range(_TRIES))
+    """The shortest of some tries: what the plugin takes, rather than the machine. One within the budget is enough."""
+    took = float("inf")
+    for _ in range(_TIMED_TRIES):
+        took = min(took, _run(bench, call).milliseconds)
+        if took <= BUDGET_MS:
+            break
+    return took
 
 
 def _within_budget(took: float, what: str) -> None:
     if took > BUDGET_MS:
         _fail(
-            f"contribute_hints took {took:.1f} ms for {what}, in the best of {_TRIES} tries; all hint plugins of an operator "
-            f"together have {BUDGET_MS:g} ms, and one that takes longer again and again is set aside. Do slow work in configure, or in a thread "
-            "of your own that keeps the answer ready."
+            f"contribute_hints took {took:.1f} ms for {what}, in the best of {_TIMED_TRIES} tries; all hint plugins of an "
+            f"operator together have {BUDGET_MS:g} ms, and one that takes longer again and again is set aside. Do slow work in "
+            "configure, or in a thread of your own that keeps the answer ready."
         )
 
 

@@ -125,7 +125,7 @@ BAD = {
     "slower": (
         hint("time.sleep(0.03 * (call.context_chars() > 1000))"),
         "it_stays_within_the_budget",
-        "ms for a long conversation, in the best of 5 tries",
+        "ms for a long conversation, in the best of 25 tries",
     ),
     "telltale": (
         hint("return {'labels': [f'in {identity.chat_name}']}"),
