@@ -23,9 +23,10 @@ LAYERS = (
     ("inbound", "ladder", "settings"),
     ("plugins", "policy"),
     ("pipeline",),
-    ("asking", "sending"),
+    ("asking", "explanation", "sending"),
     ("openai",),
-    ("dispatcher", "hermes", "litellm", "opentelemetry", "scaffold", "testing"),
+    ("loopback",),
+    ("dispatcher", "hermes", "inspector", "litellm", "opentelemetry", "scaffold", "testing"),
     ("cli",),
     ("__init__",),
 )
@@ -42,8 +43,10 @@ FOREIGN = {
     "httpx2": set(),
     "litellm": {"litellm"},
     "opentelemetry": {"opentelemetry"},
-    "starlette": {"dispatcher"},
-    "uvicorn": {"dispatcher"},
+    "httpcore": {"inspector"},
+    "rich": {"inspector"},
+    "starlette": {"dispatcher", "inspector", "loopback"},
+    "uvicorn": {"loopback"},
     "yaml": {"rules", "dispatcher", "cli", "hermes"},
 }
 """Which rooms may import what is heavy, optional, or kept in one place."""

@@ -43,10 +43,16 @@ def run_in_host(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace, *, in_host: bool) -> int:
     """Run the command that was parsed and print what it says: the exit status."""
-    from . import doctor, explain, listing, setup  # noqa: PLC0415 - only the command line needs them
+    from . import doctor, explain, inspect, listing, setup  # noqa: PLC0415 - only the command line needs them
     from .surroundings import find_surroundings  # noqa: PLC0415 - likewise
 
-    commands = {"doctor": doctor.run, "explain": explain.run, "list": listing.run, "setup": setup.run}
+    commands = {
+        "doctor": doctor.run,
+        "explain": explain.run,
+        "list": listing.run,
+        "setup": setup.run,
+        "inspect": inspect.run,
+    }
     try:
         if args.hints_command == "new":
             return scaffold.run(args)
@@ -72,6 +78,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     _add_explain(commands)
     _command(commands, "list", "hint plugins: from where, in which state, and what went wrong")
     _add_setup(commands)
+    _add_inspect(commands)
     _add_new(commands)
 
 
@@ -128,6 +135,24 @@ def _add_setup(commands: Any) -> None:  # noqa: ANN401 - likewise
         "--no-probe", action="store_true", dest="hints_no_probe", help="do not ask the endpoint what it is"
     )
     _add_choice(parser, "default: by what the endpoint is")
+
+
+def _add_inspect(commands: Any) -> None:  # noqa: ANN401 - likewise
+    parser = _command(commands, "inspect", "pass calls on to a model endpoint, and show what each of them carries")
+    upstream = "the base URL of the real endpoint; give your client the one that is printed in its place"
+    parser.add_argument("--upstream", metavar="URL", required=True, dest="hints_upstream", help=upstream)
+    parser.add_argument("--host", default="127.0.0.1", dest="hints_host", help="a loopback address (%(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8400, dest="hints_port", help="for calls; 0 is any free one (%(default)s)"
+    )
+    parser.add_argument(
+        "--page-port", type=int, default=8401, dest="hints_page_port", help="for the web page, likewise (%(default)s)"
+    )
+    parser.add_argument("--no-page", action="store_true", dest="hints_no_page", help="no web page")
+    keep = "how many calls are held in memory (%(default)s)"
+    parser.add_argument("--keep", type=int, metavar="N", default=500, dest="hints_keep", help=keep)
+    record = "append every call to FILE, one JSON object a line; never messages or keys; default: nothing is stored"
+    parser.add_argument("--record", metavar="FILE", dest="hints_record", help=record)
 
 
 def _add_new(commands: Any) -> None:  # noqa: ANN401 - likewise

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import SecretStr
-
 from ..call import CALL_FIELDS
+from ..explanation import STAND_IN_KEY
 from ..hints import Hints
 from ..identity import Identity
 from ..pipeline import Pipeline
@@ -25,10 +24,7 @@ from .suggestion import misfit, suggested
 from .surroundings import Surroundings
 from .targets import Target, find_targets, named_targets
 
-__all__ = ["STAND_IN_KEY", "EndpointReport", "Held", "report_endpoints"]
-
-STAND_IN_KEY = SecretStr("stand-in-for-a-key-that-is-not-made-by-looking")
-"""In place of the operator's key where only the form of a request is shown."""
+__all__ = ["EndpointReport", "Held", "report_endpoints"]
 
 _NOT_ASKED = Recognised(None, reads_hints=False, detail="not asked")
 

@@ -9,17 +9,15 @@ from dataclasses import replace
 
 from ..endpoints import parse_endpoint
 from ..errors import ConfigError
+from ..explanation import SHOWN_ONLY, Explanation, Overheard, explained, without_making_a_key
 from ..identity import NOBODY, Identity
 from ..pipeline import Pipeline
 from ..plugins import registry
 from ..policy import Decision
 from ..profiles import find_profile
-from ..settings import Settings
-from .endpoint_report import STAND_IN_KEY
-from .explanation import Explanation, Overheard, explained
 from .output import say, say_json, table
 from .remedies import named
-from .request import given_of, hints_of, outgoing_of
+from .request import given_of, hints_of, outgoing_of, sources_of
 from .status import OK
 from .suggestion import suggested
 from .surroundings import Surroundings
@@ -39,7 +37,7 @@ def run(args: argparse.Namespace, surroundings: Surroundings, heard: list[str]) 
     settings = surroundings.settings()
     surroundings.load_plugins(settings)
     base_url, model, api_mode = _endpoint(args.hints_base_url, surroundings)
-    settings, stand_in = _without_making_a_key(settings)
+    settings, stand_in = without_making_a_key(settings)
     endpoint = parse_endpoint(base_url)
     profile = args.hints_profile
     known = {**settings.known_profiles(), **registry.profiles}
@@ -55,7 +53,15 @@ def run(args: argparse.Namespace, surroundings: Surroundings, heard: list[str]) 
     decision = pipeline.decide(base_url)
     with hints_of(args.hints_hints):
         outgoing = outgoing_of(args, model, api_mode)
-        told = explained(pipeline, plugins, decision, outgoing, given_of(args, pipeline.identity))
+        given = given_of(args, pipeline.identity)
+        told = explained(
+            pipeline,
+            decision,
+            outgoing,
+            given.identity,
+            given.facts,
+            lambda: sources_of(outgoing, given, plugins.said or []),
+        )
     told = replace(told, notes=_notes(told, decision, surroundings.place, heard, stand_in=stand_in))
     if args.hints_json:
         say_json(told)
@@ -75,13 +81,6 @@ def _endpoint(base_url: str | None, surroundings: Surroundings) -> tuple[str, st
     endpoint = parse_endpoint(base_url)
     found = next((target for target in targets if target.endpoint == endpoint), None)
     return (base_url, None, None) if found is None else (base_url, found.model, found.api_mode)
-
-
-def _without_making_a_key(settings: Settings) -> tuple[Settings, bool]:
-    """The settings, with a key that only serves for showing where there is none yet; whether it does."""
-    if settings.key_text() is not None or settings.key_file().exists():
-        return settings, False
-    return settings.model_copy(update={"pseudonym_key": STAND_IN_KEY}), True
 
 
 def _lines(told: Explanation) -> list[str]:
@@ -132,5 +131,5 @@ def _notes(told: Explanation, decision: Decision, place: str, heard: Sequence[st
     native = decision.profile.native_body.items()
     hashed = any(written.form == "hashed" and name in told.body for name, written in native)
     if stand_in and (told.privacy == "pseudonymous" or hashed):
-        notes.append("pseudonyms are shown under a key that serves for showing only: yours is made on first use")
+        notes.append(SHOWN_ONLY)
     return notes

@@ -7,21 +7,36 @@ import json
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ValidationError
 
-from ..context import Scope, hint
+from ..context import Scope, current, hint
 from ..errors import ConfigError
+from ..explanation import REQUEST, Source, flat
 from ..families import CONVERSE
 from ..identity import Identity
 from ..outgoing import Outgoing
+from ..receive import read
 from .apis import api_of, outgoing_to
-from .explanation import Given
 from .status import PROFILE_FLAGS
 
-__all__ = ["given_of", "hints_of", "outgoing_of"]
+__all__ = ["Given", "given_of", "hints_of", "outgoing_of", "sources_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the operator said of the request, and how."""
+
+    identity: Identity
+    facts: Mapping[str, Any]
+    """Fields of `Call`."""
+    flags: Mapping[str, str]
+    """The argument that each identity field came by."""
+    own: Identity
+    """What this environment says by itself."""
 
 
 def given_of(args: argparse.Namespace, own: Identity) -> Given:
@@ -67,6 +82,28 @@ def _request(name: str) -> Mapping[str, Any]:
         msg = f"--request: {name} must hold the JSON object of a request's body, not {type(found).__name__}"
         raise ConfigError(msg)
     return cast("Mapping[str, Any]", found)
+
+
+def sources_of(outgoing: Outgoing, given: Given, said: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Source]:
+    """Who said what, the strongest first: the order of docs/wire.md, which `Pipeline` keeps.
+
+    ``said`` is what each hint plugin contributed, the weakest first.
+    """
+    own = read(outgoing.header_items(), {**(outgoing.body or {}), **(outgoing.extra or {})}).fields()
+    identity = given.identity.fields()
+    derived = {"conversation_id"} & identity.keys() - given.flags.keys()
+    return [
+        (REQUEST, flat(own)),
+        *((flag, {field: identity[field]}) for field, flag in given.flags.items()),
+        *(("session_id", {field: identity[field]}) for field in derived),
+        *(
+            ("--purpose" if field == "purpose" else "made for it", {field: value})
+            for field, value in given.facts.items()
+        ),
+        ("this environment", given.own.fields()),
+        ("--hint", flat(current().hints)),
+        *((f"plugin {name}", flat(hints)) for name, hints in reversed(said)),
+    ]
 
 
 def hints_of(pairs: Sequence[str]) -> Scope:

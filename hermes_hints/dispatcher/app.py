@@ -18,6 +18,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..loopback import error_body, is_local
 from ..receive import Headers, Verdict, read, verify
 from ..record import Record
 from ..rules import Choice, Rules
@@ -26,8 +27,7 @@ from ..values import MAX_CHARS
 from .calls import CallLog, LoggedCall
 from .chat import chat_completion, chat_completion_stream, completion, completion_stream
 from .embeddings import embeddings
-from .local import is_local
-from .problems import BadRequest, error_body, parse
+from .problems import BadRequest, parse
 from .replies import Question, Reply, Respond, canned
 from .responses import response, response_stream
 from .sse import encode

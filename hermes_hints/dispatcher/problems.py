@@ -1,4 +1,4 @@
-"""Refusals, in the shape that OpenAI's clients read (platform.openai.com/docs/guides/error-codes)."""
+"""What is wrong with a request's body."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-__all__ = ["BadRequest", "error_body", "parse"]
-
-_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-_FIRST_SERVER_ERROR = 500
+__all__ = ["BadRequest", "parse"]
 
 _NEEDED: Mapping[str, tuple[str, tuple[type, ...], str]] = {
     "chat.completions": ("messages", (list,), "a list of messages"),
@@ -25,12 +22,6 @@ class BadRequest(Exception):  # noqa: N818 - it is the name of the answer, not o
     def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__(message)
         self.param = param
-
-
-def error_body(status: int, message: str, *, param: str | None = None, code: str | None = None) -> dict[str, Any]:
-    """The body of an answer that refuses."""
-    kind = "server_error" if status >= _FIRST_SERVER_ERROR else _TYPES.get(status, "invalid_request_error")
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
 def parse(api: str, raw: bytes) -> dict[str, Any]:

@@ -6,36 +6,46 @@ once as it is. What differs is what privacy did; what a carrier could have held 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .. import carriers
-from ..context import current
-from ..hints import merge_hints
-from ..identity import Identity
-from ..ladder import Rung
-from ..outgoing import Outgoing
-from ..pipeline import Pipeline, Stamp
-from ..plugins import Registry
-from ..policy import Decision
-from ..receive import read
-from ..wire import BODY_KEY, MAX_HEADERS_BYTES
+from pydantic import SecretStr
 
-__all__ = ["Explanation", "Given", "Overheard", "Row", "explained"]
+from . import carriers
+from .hints import merge_hints
+from .identity import Identity
+from .ladder import Rung
+from .outgoing import Outgoing
+from .pipeline import Pipeline, Stamp
+from .plugins import Registry
+from .policy import Decision
+from .settings import Settings
+from .wire import BODY_KEY, MAX_HEADERS_BYTES
 
+__all__ = [
+    "REQUEST",
+    "SHOWN_ONLY",
+    "STAND_IN_KEY",
+    "Explanation",
+    "Overheard",
+    "Row",
+    "Source",
+    "explained",
+    "flat",
+    "without_making_a_key",
+]
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What the operator said of the request, and how."""
+Source = tuple[str, Mapping[str, Any]]
+"""Who said something of a request, and what: fields as `flat` has them."""
 
-    identity: Identity
-    facts: Mapping[str, Any]
-    """Fields of `Call`."""
-    flags: Mapping[str, str]
-    """The argument that each identity field came by."""
-    own: Identity
-    """What this environment says by itself."""
+STAND_IN_KEY = SecretStr("stand-in-for-a-key-that-is-not-made-by-looking")
+"""In place of the operator's key where only the form of a request is shown."""
+
+SHOWN_ONLY = "pseudonyms are shown under a key that serves for showing only: yours is made on first use"
+
+REQUEST = "the request itself"
+"""The source that is what the caller itself put there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +115,21 @@ class Overheard(Registry):
 
 
 def explained(
-    pipeline: Pipeline, plugins: Overheard, decision: Decision, outgoing: Outgoing, given: Given
+    pipeline: Pipeline,
+    decision: Decision,
+    outgoing: Outgoing,
+    identity: Identity,
+    facts: Mapping[str, Any],
+    sources: Callable[[], Sequence[Source]],
 ) -> Explanation:
     """Stamp ``outgoing`` for ``decision`` and tell of each field where it comes from and where it goes.
 
-    ``plugins`` are those that ``pipeline`` was made with.
+    ``identity`` and ``facts`` are those of `Pipeline.stamp`. ``sources`` is asked after it was stamped: the strongest first.
     """
     rung = pipeline.ladder.rung(decision.endpoint.origin, outgoing.get("model"))
     open_to_all = decision._replace(privacy="raw")
-    whole = pipeline.stamp(outgoing, open_to_all, given.identity, given.facts)
-    stamp = pipeline.stamp(outgoing, decision, given.identity, given.facts)
+    whole = pipeline.stamp(outgoing, open_to_all, identity, facts)
+    stamp = pipeline.stamp(outgoing, decision, identity, facts)
     carried = carriers.Carriers({}, {}) if stamp is None else stamp.carriers
     endpoint = decision.endpoint
     return Explanation(
@@ -125,7 +140,7 @@ def explained(
         rung.name.lower(),
         None if stamp is not None else _why_nothing(decision, rung, whole),
         [] if stamp is None else _notes(stamp),
-        [] if whole is None else _rows(whole, stamp, _sources(outgoing, given, plugins.said or [])),
+        [] if whole is None else _rows(whole, stamp, sources()),
         carried.headers,
         carried.body,
     )
@@ -157,38 +172,15 @@ def _notes(stamp: Stamp) -> list[str]:
     return notes
 
 
-_Source = tuple[str, Mapping[str, Any]]
-_REQUEST = "the request itself"
-
-
-def _sources(outgoing: Outgoing, given: Given, said: Sequence[tuple[str, dict[str, Any]]]) -> list[_Source]:
-    """Who said what, the strongest first: the order of docs/wire.md, which `Pipeline` keeps."""
-    own = read(outgoing.header_items(), {**(outgoing.body or {}), **(outgoing.extra or {})}).fields()
-    identity = given.identity.fields()
-    derived = {"conversation_id"} & identity.keys() - given.flags.keys()
-    return [
-        (_REQUEST, _flat(own)),
-        *((flag, {field: identity[field]}) for field, flag in given.flags.items()),
-        *(("session_id", {field: identity[field]}) for field in derived),
-        *(
-            ("--purpose" if field == "purpose" else "made for it", {field: value})
-            for field, value in given.facts.items()
-        ),
-        ("this environment", given.own.fields()),
-        ("--hint", _flat(current().hints)),
-        *((f"plugin {name}", _flat(hints)) for name, hints in reversed(said)),
-    ]
-
-
-def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+def flat(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record with each entry of ``ext`` under a name of its own."""
     rest = {field: value for field, value in record.items() if field != "ext"}
     return rest | {f"ext.{name}": value for name, value in record.get("ext", {}).items()}
 
 
-def _rows(whole: Stamp, stamp: Stamp | None, sources: Sequence[_Source]) -> list[Row]:
-    before = _flat(whole.record)
-    after = {} if stamp is None else _flat(stamp.record)
+def _rows(whole: Stamp, stamp: Stamp | None, sources: Sequence[Source]) -> list[Row]:
+    before = flat(whole.record)
+    after = {} if stamp is None else flat(stamp.record)
     lost = {field: None for _, said in sources for field in said if field not in before}
     rows: list[Row] = []
     for field, value in {**before, **lost}.items():
@@ -197,7 +189,7 @@ def _rows(whole: Stamp, stamp: Stamp | None, sources: Sequence[_Source]) -> list
             why = {"everywhere": _why_lost(field)}
             rows.append(Row(field, saying[0][0], None, pseudonym=False, carried={}, dropped=why, overridden={}))
             continue
-        adding_up = saying if field == "labels" and saying[:1] != [(_REQUEST, value)] else saying[:1]
+        adding_up = saying if field == "labels" and saying[:1] != [(REQUEST, value)] else saying[:1]
         source = ", ".join(source for source, _ in adding_up) or "the ambient scope"
         weaker = saying[len(adding_up) :]
         others = {name: carriers.text_of(said) for name, said in weaker if said != value}
@@ -275,3 +267,10 @@ def _is_in(body: Mapping[str, Any], name: str) -> bool:
             return False
         found = found[part]  # pyright: ignore[reportUnknownVariableType]
     return True
+
+
+def without_making_a_key(settings: Settings) -> tuple[Settings, bool]:
+    """The settings, with a key that only serves for showing where there is none yet; whether it does."""
+    if settings.key_text() is not None or settings.key_file().exists():
+        return settings, False
+    return settings.model_copy(update={"pseudonym_key": STAND_IN_KEY}), True

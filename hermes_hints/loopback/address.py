@@ -25,8 +25,8 @@ def loopback(host: str) -> str:
     if _is_loopback(host):
         return host
     msg = (
-        f"host is {host!r}, which is not a loopback address; use 127.0.0.1. The embedded dispatcher is for this machine "
-        "alone; to serve others use LiteLLM"
+        f"host is {host!r}, which is not a loopback address; use 127.0.0.1. This is for this machine alone; to serve others "
+        "use LiteLLM"
     )
     raise ConfigError(msg)
 

@@ -1,0 +1,52 @@
+"""``inspect``: look at calls while they pass."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from types import FrameType
+
+from ..errors import ConfigError
+from ..plugins import registry
+from .status import OK
+from .surroundings import Surroundings
+
+__all__ = ["run"]
+
+_MOST_KEPT = 10_000
+
+
+def run(args: argparse.Namespace, surroundings: Surroundings, _heard: list[str]) -> int:
+    """Pass calls on and show them, until a signal ends it.
+
+    Raises:
+        ConfigError: the settings do not load, an argument has a value that cannot be, or what it needs is not installed.
+    """
+    try:
+        from ..inspector import Inspector, Options, parse_upstream, serve  # noqa: PLC0415 - not part of the base install
+    except ModuleNotFoundError as error:
+        raise ConfigError(str(error)) from error
+    if not 1 <= args.hints_keep <= _MOST_KEPT:
+        msg = f"--keep: is {args.hints_keep}; keep from 1 to {_MOST_KEPT} calls"
+        raise ConfigError(msg)
+    upstream = parse_upstream(args.hints_upstream)
+    settings = surroundings.settings()
+    surroundings.load_plugins(settings)
+    profiles = {**settings.known_profiles(), **registry.profiles}
+    page_port = None if args.hints_no_page else args.hints_page_port
+    options = Options(args.hints_host, args.hints_port, page_port, args.hints_keep, args.hints_record)
+    inspector = Inspector(upstream, options, settings, profiles)
+    logging.getLogger("httpcore").setLevel(logging.WARNING)  # below that it writes down headers, keys among them
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        serve(inspector, json_lines=args.hints_json)
+    except KeyboardInterrupt:
+        return OK
+    return OK
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    """End as after an interrupt, so that the terminal is left as it was."""
+    sys.exit(OK)
