@@ -23,15 +23,21 @@ _MOST_BYTES = 32 << 20
 
 
 class Noting:
-    """One request and its answer; what is no LLM call is not noted."""
+    """One request and its answer; what is no LLM call is not noted.
 
-    def __init__(self, calls: Calls, scope: Scope, carriers: frozenset[str], key: Keys | None) -> None:
+    ``turns`` is held by one at a time, in the order in which requests were complete: so are their numbers.
+    """
+
+    def __init__(
+        self, calls: Calls, scope: Scope, carriers: frozenset[str], key: Keys | None, turns: asyncio.Lock
+    ) -> None:
         self.state: State | None = None
         """How it ended; ``None`` as long as it has not."""
         self._calls = calls
         self._scope = scope
         self._carriers = carriers
         self._key = key
+        self._turns = turns
         self._path: str = scope["raw_path"].decode("latin-1")
         self._wanted = scope["method"] == "POST" and family_of(f"http://any{self._path}") is not None
         self._credentials = Credentials(scope["headers"], scope["query_string"])
@@ -39,6 +45,7 @@ class Noting:
         self._size = 0
         self._since = time.monotonic()
         self._answered = Answered()
+        self._told = self._answered
         self._reader = AnswerReader(())
         self._call: asyncio.Task[PassedCall] | None = None
 
@@ -61,8 +68,9 @@ class Noting:
 
     async def _read(self, body: bytes) -> PassedCall:
         query, lines = self._scope["query_string"], self._scope["headers"]
-        arrived = await asyncio.to_thread(read_request, self._path, query, lines, body, self._carriers, self._key)
-        return self._calls.begin(replace(arrived, bytes=self._size))
+        async with self._turns:
+            arrived = await asyncio.to_thread(read_request, self._path, query, lines, body, self._carriers, self._key)
+            return self._calls.begin(replace(arrived, bytes=self._size))
 
     def began(self, status: int, lines: Lines) -> None:
         """The endpoint answers."""
@@ -101,14 +109,14 @@ class Noting:
         if self._call is None or not self._call.done():
             return
         call, reader = self._call.result(), self._reader
-        self._calls.change(
-            call,
-            replace(
-                self._answered,
-                model=self._credentials.out_of(reader.model),
-                tokens_read=reader.read,
-                tokens_written=reader.written,
-                tools=tuple(name for name in reader.tools if name in call.arrived.tools),
-                reads_hints=reader.reads_hints,
-            ),
+        answered = replace(
+            self._answered,
+            model=self._credentials.out_of(reader.model),
+            tokens_read=reader.read,
+            tokens_written=reader.written,
+            tools=tuple(name for name in reader.tools if name in call.arrived.tools),
+            reads_hints=reader.reads_hints,
         )
+        if answered != self._told:  # a request that was read late may have its answer already
+            self._told = answered
+            self._calls.change(call, answered)

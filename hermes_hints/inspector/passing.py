@@ -42,6 +42,7 @@ class Passing:
         self._carriers = carriers
         self._key = key
         self._pool = connections(upstream)
+        self._turns = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the life of the server."""
@@ -65,7 +66,7 @@ class Passing:
         if not scope["raw_path"].startswith(b"/"):
             await _refuse(send, 400, "hermes-hints inspect is no proxy for other hosts: ask for a path")
             return
-        noting = Noting(self._calls, scope, self._carriers, self._key)
+        noting = Noting(self._calls, scope, self._carriers, self._key, self._turns)
         incoming = Incoming(scope, receive, noting)
         exchange = asyncio.ensure_future(self._exchange(incoming, send, noting))
         gone = asyncio.ensure_future(incoming.client_goes())

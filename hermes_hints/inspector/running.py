@@ -51,7 +51,7 @@ class Inspector:
         self.upstream = upstream
         self.calls = Calls(options.keep)
         if options.record is not None:
-            self.calls.listen(Recording(options.record, complain))
+            self.calls.listen(Recording(options.record, _complain))
         key = settings.signing_key_text()
         passing = Passing(upstream, self.calls, carriers=carrier_names(profiles.values()), key=key)
         with ExitStack() as opened:
@@ -93,7 +93,7 @@ def serve(inspector: Inspector, *, json_lines: bool = False) -> None:
 
         def ready() -> None:
             if not table:  # which has it as its heading
-                complain(f"ready: {inspector.heading}")
+                _complain(f"ready: {inspector.heading}")
 
         loopback.serve(inspector.app, inspector.listeners, ready, own_headers=False)
 
@@ -115,6 +115,6 @@ def _by_port(port: int, page: ASGIApp, passing: ASGIApp) -> ASGIApp:
     return app
 
 
-def complain(message: str) -> None:
+def _complain(message: str) -> None:
     """Say something that is no call."""
     print(f"hermes-hints: {message}", file=sys.stderr, flush=True)  # noqa: T201 - a command line prints

@@ -1,6 +1,7 @@
 """The inspector's page in a real headless Chromium: it fills live, filters, shows the tree, and gives nothing away.
 
-With ``$HERMES_HINTS_PICTURES`` set to a directory, what it looks like is put there, wide and narrow, light and dark.
+With ``$HERMES_HINTS_PICTURES`` set to a directory, what it looks like is put there, wide and narrow, light and dark, and as in
+the docs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from harness.browser import MISSING, Browser, chromium_programs, running_browser
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inspector"))
 
-from passing_calls import ANN, BEN, KEY, MARK_UP, ROOT, ask, populated
+from passing_calls import ANN, BEN, CALLS, KEY, MARK_UP, ROOT, ask, populated
 
 from hermes_hints.inspector import Inspector
 
@@ -191,3 +192,15 @@ def _picture(page: Browser, name: str) -> None:
     directory = os.environ.get("HERMES_HINTS_PICTURES")
     if directory:
         (Path(directory) / name).write_bytes(page.picture())
+
+
+def test_the_picture_in_the_docs(window: Browser) -> None:
+    with populated(ben="Ben") as inspector:
+        window.show_as(width=1120, height=880, scheme="light")
+        window.open(str(inspector.page_url))
+        window.wait_until("return document.querySelectorAll('.row').length === arguments[0]", len(CALLS))
+        window.click("[data-number='2']")
+        window.wait_until("return document.querySelector('#elsewhere pre') !== null")
+        window.run("scrollTo(0, 0)")
+        _picture(window, "inspect.png")
+        assert "Ben" in window.text("#turns")

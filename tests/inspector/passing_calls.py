@@ -111,13 +111,14 @@ def inspecting(upstream: Any, options: Options | None = None, **settings: Any) -
 
 
 @contextmanager
-def populated() -> Iterator[Inspector]:
-    """An inspector that `CALLS` have passed."""
+def populated(*, ben: str = MARK_UP) -> Iterator[Inspector]:
+    """An inspector that `CALLS` have passed; ``ben`` is what one of the people calls himself."""
     with Upstream() as upstream:
         upstream.rules.append(answered)
         with inspecting(upstream) as inspector:
             for record, model, how in CALLS:
-                ask(inspector.base_url, record, model, how)
+                named = {**record, "user_name": ben} if record.get("user_id") == BEN["user_id"] else record
+                ask(inspector.base_url, named, model, how)
             ended(inspector, len(CALLS))
             yield inspector
 

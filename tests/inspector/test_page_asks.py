@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from passing_calls import ANN, CALLS, KEY, WEEK, ask, ended, inspecting, populated
+from passing_calls import ANN, CALLS, KEY, WEEK, ask, ended, inspecting, populated, wait_until
 from upstream import Upstream
 
 from hermes_hints.inspector import Options
@@ -52,8 +52,7 @@ def test_who_comes_later_is_told_what_has_passed(afternoon):
     assert first["answered"]["tools"] == ["delegate_task"]
 
 
-def test_who_looks_is_told_of_every_change(upstream_and_inspector):
-    upstream, inspector = upstream_and_inspector
+def test_who_looks_is_told_of_every_change(inspector):
     with httpx.stream("GET", f"{inspector.page_url}events", timeout=60) as answer:
         lines = (line for line in answer.iter_lines() if line.startswith("data: "))
         next(lines)
@@ -65,18 +64,35 @@ def test_who_looks_is_told_of_every_change(upstream_and_inspector):
 
 
 @pytest.fixture
-def upstream_and_inspector():
+def inspector():
     with Upstream() as upstream, inspecting(upstream) as inspector:
-        yield upstream, inspector
+        yield inspector
+
+
+def test_calls_are_numbered_in_the_order_in_which_they_came(inspector):
+    for turn in range(40):  # a long one takes longer to read than the ones behind it
+        record = {**ANN, **WEEK, "purpose": "main", "turn_id": f"turn-{turn}"}
+        ask(inspector.base_url, record, "m", {"results": 20_000 if turn % 10 == 0 else 0})
+    told = [call.arrived.record["turn_id"] for call in ended(inspector, 40)]
+    assert told == [f"turn-{turn}" for turn in range(40)]
+
+
+def test_the_end_of_a_call_is_told_once(inspector):
+    """Also where its request is still being read when the answer has passed."""
+    told = []
+    inspector.calls.listen(lambda call: told.append(call.number) if call.answered.ended else None)
+    for turn in range(30):
+        ask(inspector.base_url, {**ANN, **WEEK, "turn_id": f"turn-{turn}"}, "m", {"results": 5_000 * (turn % 2)})
+    ended(inspector, 30)
+    assert told == list(range(1, 31))
 
 
 def test_no_more_calls_are_held_than_asked_for():
     with Upstream() as upstream, inspecting(upstream, Options(keep=3)) as inspector:
         for turn in range(5):
             ask(inspector.base_url, {**ANN, **WEEK, "turn_id": f"turn-{turn}"}, "m", {})
-        ended(inspector, 3)
+        wait_until(lambda: inspector.calls.seen == 5)
         assert [call.number for call in inspector.calls.kept()] == [3, 4, 5]
-        assert inspector.calls.seen == 5
         assert elsewhere(inspector, 1, profile="off").status_code == 404
 
 
