@@ -109,7 +109,10 @@ class Calls:
         """A call has arrived; they are numbered from 1."""
         with self._lock:
             self._seen += 1
-            earlier = (Placed(call.number, call.arrived.record, call.branch) for call in self._calls.values())
+            earlier = (
+                Placed(call.number, call.arrived.record, call.branch, call.answered.tools)
+                for call in self._calls.values()
+            )
             call = PassedCall(self._seen, arrived, branch_of(arrived.record, earlier))
             self._calls[call.number] = call
             if len(self._calls) > self.limit:

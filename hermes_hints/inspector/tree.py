@@ -10,6 +10,9 @@ __all__ = ["Branch", "Placed", "branch_of"]
 _OF_THE_TURN = frozenset({"main", "title_generation", "summary", "compression", "background_review", "cron"})
 """Calls that belong to the turn as a whole, not to one of its steps."""
 
+_DELEGATES = "delegate_task"
+"""The tool by which Hermes begins a subagent."""
+
 
 class Branch(NamedTuple):
     """Where a call belongs."""
@@ -26,14 +29,16 @@ class Placed(NamedTuple):
     number: int
     record: Mapping[str, Any]
     branch: Branch
+    tools: tuple[str, ...] = ()
+    """What its answer has asked for so far."""
 
 
 def branch_of(record: Mapping[str, Any], earlier: Iterable[Placed]) -> Branch:
     """Place a call behind the ``earlier`` ones, which are in the order of their arrival.
 
     The steps of a turn hang from the turn, and so do its title, its compression and its summary. A subagent's steps hang
-    from the step, of the session that began the subagent, that came before its first; what a tool asks a model hangs from
-    the step before it.
+    from the step, of the session that began the subagent, that asked for one last before its first came: a subagent in the
+    background comes when its parent has gone on. What a tool asks a model hangs from the step before it.
     """
     turn = _turn(record)
     if turn is None:
@@ -45,8 +50,9 @@ def branch_of(record: Mapping[str, Any], earlier: Iterable[Placed]) -> Branch:
         for placed in same:
             if placed.record.get("purpose") == "subagent" and placed.record.get("session_id") == session:
                 return Branch(turn, placed.branch.parent)
-        return Branch(turn, _last_step(same, begun_by))
-    return Branch(turn, None if purpose in _OF_THE_TURN else _last_step(same, session))
+        steps = _steps(same, begun_by)
+        return Branch(turn, _last([step for step in steps if _DELEGATES in step.tools] or steps))
+    return Branch(turn, None if purpose in _OF_THE_TURN else _last(_steps(same, session)))
 
 
 def _turn(record: Mapping[str, Any]) -> str | None:
@@ -55,9 +61,12 @@ def _turn(record: Mapping[str, Any]) -> str | None:
     return None if turn is None and conversation is None else f"{conversation or ''}\n{turn or ''}"
 
 
-def _last_step(calls: list[Placed], session: object) -> int | None:
-    """The last step of a session; of the turn's own where that session has none."""
+def _steps(calls: list[Placed], session: object) -> list[Placed]:
+    """The steps of a session; the turn's own where that session has none."""
     steps = [placed for placed in calls if placed.record.get("purpose") in ("main", "subagent")]
     own = [placed for placed in steps if placed.record.get("session_id") == session]
-    of_turn = [placed for placed in steps if placed.record.get("purpose") == "main"]
-    return next((placed.number for placed in reversed(own or of_turn)), None)
+    return own or [placed for placed in steps if placed.record.get("purpose") == "main"]
+
+
+def _last(steps: list[Placed]) -> int | None:
+    return steps[-1].number if steps else None

@@ -25,6 +25,7 @@ RUN_BY: Mapping[str, tuple[str, str]] = {
     "pip install hermes-hints": ("tests/e2e/test_install.py", "readme_install_block()]"),
     "hermes plugins enable hermes-hints": ("tests/e2e/test_install.py", "readme_install_block()]"),
     "pip install 'hermes-hints[dispatcher]'": (".ci/check-wheel", "[dispatcher]"),
+    "pip install 'hermes-hints[inspect]'": (".ci/check-wheel", "[inspect]"),
     "pip install 'litellm[proxy]==1.106.2' hermes-hints": (
         "tests/e2e/harness/litellm_proxy.py",
         "litellm[proxy]==1.106.2",
@@ -51,6 +52,8 @@ def check(page: str, command: str, directory: Path) -> None:
         _stands(*PAGES_RUN_BY[page])
     elif command in RUN_BY:
         _stands(*RUN_BY[command])
+    elif command.startswith("hermes-hints inspect "):
+        _inspects(shlex.split(command))
     else:
         words = shlex.split(command)
         assert words[:3] == ["python", "-m", "hermes_hints.dispatcher"], (
@@ -70,7 +73,19 @@ def _serves(page: str, words: list[str], directory: Path) -> None:
     rules = re.search(r"^```yaml\n(default: .*?)^```$", text_of(page), re.MULTILINE | re.DOTALL)
     if rules is not None:
         (directory / "rules.yaml").write_text(rules[1], encoding="utf-8")
-    program = [sys.executable, "-u", *(port if word == "8300" else word for word in words[1:])]
+    first = _first_line([sys.executable, "-u", *(port if word == "8300" else word for word in words[1:])], directory)
+    assert re.match(rf"Ready at .*:{port}\b", first), first
+
+
+def _inspects(words: list[str]) -> None:
+    """The inspector comes up, on ports that are free, and says where it leads."""
+    program = [sys.executable, "-m", "hermes_hints.cli", *words[1:], "--port", "0", "--page-port", "0"]
+    first = _first_line(program, Path.cwd())
+    assert f"passes on to {words[words.index('--upstream') + 1]}" in first, first
+
+
+def _first_line(program: list[str], directory: Path) -> str:
+    """The first line that a program writes; it is ended then."""
     with subprocess.Popen(
         program, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as started:
@@ -80,9 +95,11 @@ def _serves(page: str, words: list[str], directory: Path) -> None:
         first = started.stdout.readline()
         watchdog.cancel()
         started.terminate()
-    assert re.match(rf"Ready at .*:{port}\b", first), first
+    return first
 
 
+_NEEDED = {"new": ["NAME"], "inspect": ["--upstream", "URL"]}
+"""What a command cannot do without, and a sentence need not repeat."""
 _INLINE = re.compile(r"`((?:hermes-hints|hermes hints|make|python -m) [^`]+)`")
 
 
@@ -104,9 +121,8 @@ def understood(command: str) -> None:
     else:
         parser = argparse.ArgumentParser(exit_on_error=False)
         add_commands(parser)
-        alone = ["NAME"] if words[1:] == ["new"] else []
         try:
-            parser.parse_args([*words[1:], *alone])
+            parser.parse_args([*words[1:], *_NEEDED.get(" ".join(words[1:]), [])])
         except (SystemExit, argparse.ArgumentError) as error:
             msg = f"{command!r} is no command line"
             raise AssertionError(msg) from error

@@ -11,6 +11,7 @@ from pages import CHECKOUT, Block, text_of
 
 import hermes_hints
 from hermes_hints import plugins
+from hermes_hints.cli.targets import find_targets
 from hermes_hints.hermes.configuration import HermesSettings, load_settings
 from hermes_hints.inbound import Admission
 from hermes_hints.litellm.configuration import read_configuration
@@ -41,6 +42,12 @@ def _hermes(content: dict[str, Any], _text: str, directory: Path) -> None:
         plugins.registry.load(found, lambda name: None if name in ours else "not in this block")
         states = {plugin.name: (plugin.state, plugin.error) for plugin in hermes_hints.loaded_plugins()}
         assert {name: states[name] for name in ours} == dict.fromkeys(ours, ("loaded", None))
+
+
+def _model(content: dict[str, Any], _text: str, _directory: Path) -> None:
+    """Where Hermes' main model is asked."""
+    (target,), unknown = find_targets(content)
+    assert (target.places, unknown) == (("model",), ())
 
 
 def _rules(content: dict[str, Any], text: str, _directory: Path) -> None:
@@ -90,6 +97,7 @@ def _settings(content: dict[str, Any], _text: str, _directory: Path) -> None:
 _Content = dict[str, Any]
 _READERS: tuple[tuple[Callable[[_Content], bool], Callable[[_Content, str, Path], None]], ...] = (
     (lambda content: bool({"enabled", "entries"} & dict(content.get("plugins") or {}).keys()), _hermes),
+    (lambda content: content.keys() == {"model"}, _model),
     (lambda content: content.keys() <= LITELLM, _litellm),
     (lambda content: "rules" in content, _rules),
     (lambda content: isinstance(content.get("endpoints"), dict), _librechat),

@@ -49,22 +49,27 @@ def test_a_turn_with_a_tool_a_subagent_and_a_title_is_one_tree(hinted_host: Envi
             gateway.say(CAROL, Room("!first:example.org", "First"), "hello")  # the very first answer carries a note
             gateway.say(ALICE, OPS, "please delegate")
             title = upstream.wait_for(lambda call: is_title(call) and "please delegate" in call.question)
-            wait_until(lambda: len(inspector.calls.kept()) == len(upstream.calls))
-        wait_until(lambda: all(call.answered.ended for call in inspector.calls.kept()))
+            # 0.22 has its subagents work in the background.
+            upstream.wait_for(lambda call: told(call)["purpose"] == "subagent" and call.tool_results == 1)
+        wait_until(lambda: sum(call.answered.ended for call in inspector.calls.kept()) == len(upstream.calls))
 
-        calls = [call for call in inspector.calls.kept() if call.arrived.record.get("user_id") == ALICE.user_id]
-        assert len({call.branch.turn for call in calls}) == 1, [call.arrived.record for call in calls]
-        main, title_of_it = "main", ("title_generation", [])
+        (turn,) = {
+            call.branch.turn
+            for call in inspector.calls.kept()
+            if call.arrived.record["request_id"] == told(title)["request_id"]
+        }
+        calls = [call for call in inspector.calls.kept() if call.branch.turn == turn]
+        assert {call.arrived.record["user_id"] for call in calls} == {ALICE.user_id}
         tree = tree_of(calls)
-        assert title_of_it in tree
-        tree.remove(title_of_it)
-        assert tree == [(main, [("subagent", [("vision", [])]), ("subagent", [])]), (main, [])]
+        tree.remove(("title_generation", []))
+        assert tree[0] == ("main", [("subagent", [("vision", [])]), ("subagent", [])])
+        assert tree[1:] in ([("main", [])], [("main", []), ("main", [])])  # the latter with the report of the subagent
         assert {call.answered.model for call in calls} == {"served-model"}
         assert {call.arrived.rung for call in calls} == {"full"}
         assert [call.arrived.remarks for call in calls] == [()] * len(calls)
         steps = [call for call in calls if call.arrived.record["purpose"] == "main"]
-        assert [step.answered.tools for step in steps] == [("delegate_task",), ()]
-        assert [step.arrived.tool_results for step in steps] == [0, 1]
+        assert [step.answered.tools for step in steps][:2] == [("delegate_task",), ()]
+        assert [step.arrived.tool_results for step in steps][:2] == [0, 1]
         passed = {call.arrived.record["request_id"]: dict(call.arrived.record) for call in inspector.calls.kept()}
         came = {told(call)["request_id"]: {**told(call)} for call in upstream.calls}
         assert passed == {

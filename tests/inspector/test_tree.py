@@ -12,10 +12,11 @@ CHILD = {**MAIN, "session_id": "s1", "parent_session_id": "s", "purpose": "subag
 GRANDCHILD = {**CHILD, "session_id": "s2", "parent_session_id": "s1"}
 
 
-def parents(*records):
+def parents(*records, delegating=()):
     placed = []
     for number, record in enumerate(records, 1):
-        placed.append(Placed(number, record, branch_of(record, placed)))
+        tools = ("delegate_task",) if number in delegating else ()
+        placed.append(Placed(number, record, branch_of(record, placed), tools))
     return [one.branch.parent for one in placed]
 
 
@@ -25,6 +26,10 @@ def test_the_steps_of_a_turn_and_its_title_hang_from_the_turn():
 
 def test_a_subagent_s_steps_hang_from_the_step_that_began_it():
     assert parents(MAIN, CHILD, MAIN, CHILD, MAIN) == [None, 1, None, 1, None]
+
+
+def test_also_where_it_works_in_the_background_while_they_go_on():
+    assert parents(MAIN, MAIN, MAIN, CHILD, MAIN, CHILD, delegating=[2]) == [None, None, None, 2, None, 2]
 
 
 def test_so_do_those_of_a_subagent_s_subagent():
