@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ENV := .environments
 
-.PHONY: help demo test test-openai2 contract lint e2e load fuzz bench reference docs wheel supported clean
+.PHONY: help demo test test-openai2 contract lint e2e load fuzz bench coverage reference docs wheel supported clean
 
 help:
 	@echo "make demo          a real Hermes, three people, two rooms: what reaches a dispatcher, and why it chose its model"
@@ -14,6 +14,7 @@ help:
 	@echo "make load          100,000 requests from threads and tasks"
 	@echo "make fuzz          a million inputs for the receiving side"
 	@echo "make bench         the benchmark and the simulation; writes their tables and plots into docs/"
+	@echo "make coverage      every kind of call on both hosts; writes docs/coverage.md"
 	@echo "make reference     write the reference pages that come from the code"
 	@echo "make docs          build the site into site/"
 	@echo "make wheel         build the wheel into dist/"
@@ -61,6 +62,9 @@ fuzz: $(ENV)/fuzz/ready
 bench: $(ENV)/bench/ready $(ENV)/test/ready
 	$(ENV)/test/bin/python -m tests.benchmarks
 	cd tests && ../$(ENV)/bench/bin/python -m simulation
+
+coverage: $(ENV)/test/ready
+	$(ENV)/test/bin/python -m pytest -m e2e -n 2 --dist loadfile tests/e2e/test_coverage_*.py --write-coverage docs/coverage.md
 
 reference: $(ENV)/test/ready
 	cd tests && ../$(ENV)/test/bin/python -m reference

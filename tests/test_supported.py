@@ -60,11 +60,16 @@ def test_what_is_declared_and_was_not_run_is_said(environments):
     assert "Declared and not in this run: Python 3.12, 3.14." in page(runs, environments)
 
 
+def test_without_real_programs_the_page_says_so(environments):
+    assert "Nothing was run with a real Hermes" in page([run("all")], environments)
+    assert "Nothing was run" not in page([run("all"), run("tests/e2e", hosts=HOSTS.items())], environments)
+
+
 @pytest.mark.parametrize(
     ("runs", "said"),
     [
         ([], "there is none"),
-        ([run("all")], "there is all"),
+        ([run("tests/e2e"), run("tests/contract")], "there is tests/contract, tests/e2e"),
         ([run("all", failed=1), run("tests/e2e")], "1 of 2 runs failed: all"),
     ],
 )

@@ -23,6 +23,7 @@ from harness.covering import (
     whole,
 )
 from harness.environments import Environment
+from harness.seen import note
 from harness.stage import FRESH, MAX_TURNS, MIXTURE, REFUSALS, WORN, Stage, distinct, only, room, running_stage
 from harness.upstream import RecordedCall
 
@@ -168,6 +169,7 @@ def test_bedrocks_api_carries_request_metadata_and_nothing_else(stage: Stage) ->
 
     call = only([call for call in stage.say(CAROL, place, "by way of bedrock") if call.streamed])
 
+    note(call)
     pairs = call.json["requestMetadata"]
     assert call.path == "/model/amazon.nova-pro-v1%3A0/converse-stream"
     assert pairs["hermes_user_id"] == CAROL.user_id

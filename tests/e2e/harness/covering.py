@@ -13,6 +13,7 @@ import pytest
 from .environments import Environment
 from .gateway import Person, Room
 from .replies import Reply, ToolCall
+from .seen import note
 from .upstream import RecordedCall
 
 PLUGIN = "hermes-hints"
@@ -64,6 +65,7 @@ def about(text: str) -> Callable[[RecordedCall], bool]:
 
 def told(call: RecordedCall) -> dict[str, Any]:
     """What a call said of itself, in the body or else in its headers."""
+    note(call)
     return call.json.get("hermes") or in_headers(call)
 
 
@@ -86,6 +88,7 @@ def whole(call: RecordedCall) -> bytes:
 
 def assert_says(call: RecordedCall, expected: Mapping[str, object], /, **more: object) -> None:
     """Each carrier says what is expected (``None``: nothing of it): the body's object, the headers, and metadata."""
+    note(call)
     wanted = {**expected, **more}
     body, lines, pairs = call.json["hermes"], in_headers(call), call.json["metadata"]
     assert {field: body.get(field) for field in wanted} == wanted
