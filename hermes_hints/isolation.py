@@ -116,7 +116,12 @@ class Implementation:
                 result = self.function(*arguments[: self._leading])
             else:
                 result = self.function(*[arguments[position] for position in self._pick])
-            return None if result is None else self._take(self, result)
+            if result is None:
+                return None
+            said = self.said
+            if said is not None and result.__class__ is dict and result == said[0]:
+                return said[1]
+            return self._take(self, result)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                 raise  # somebody wants the process to end
@@ -135,7 +140,8 @@ def run_each(
     results: list[Any] = [None] * len(implementations)
     if not _inside.get():
         # In a copy of the context, so that a scope which a plugin enters and never leaves is not the caller's.
-        contextvars.copy_context().run(_run_all, implementations, arguments, budget, trusting, results)
+        trial = TRIAL if trusting else sys.maxsize
+        contextvars.copy_context().run(_run_all, implementations, arguments, budget, trial, results)
     return results
 
 
@@ -143,12 +149,11 @@ def _run_all(
     implementations: Sequence[Implementation],
     arguments: tuple[Any, ...],
     budget: float,
-    trusting: bool,
+    trial: int,
     results: list[Any],
 ) -> None:
     """Run those that have passed their trial, and in what is left of the time those that have not."""
     _inside.set(True)
-    trial = TRIAL if trusting else sys.maxsize
     on_trial: list[int] = []
     clock = time.perf_counter
     began = now = clock()

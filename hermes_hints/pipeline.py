@@ -186,7 +186,7 @@ class Pipeline:
         if self._plugins.busy:
             asked = self._described(call, outgoing, decision, model)
             # A copy: frozen as it is, a plugin can write past that, and this one may be the client's for good.
-            hints = self._plugins.contribute(asked, who.model_copy())
+            hints = self._plugins.contribute(asked, who.made_of({**who.__dict__}, who.__pydantic_fields_set__))
         if facts:
             merge_hints(hints, {field: facts[field] for field in Hints.normalisers if field in facts})
         if ambient.hints:
@@ -297,7 +297,8 @@ class Pipeline:
 
     def watch(self, client: Any, decision: Decision) -> Watch | None:  # noqa: ANN401 - a client of an SDK
         """Look at the client's next answer, where it may tell what the endpoint is; `Watch.end` when it has come."""
-        return watch(_learned, client, decision.endpoint) if decision.recognisable else None
+        due = decision.recognisable and _learned.due(decision.endpoint)
+        return watch(_learned, client, decision.endpoint) if due else None
 
     def step_down(self, stamp: Stamp, error: Exception) -> tuple[Stamp | None, bool] | None:
         """What to send after ``error``: the same request on a lower rung (``None``: bare), and whether we were named.
@@ -363,9 +364,17 @@ def _address(endpoint: Endpoint) -> str:
     return endpoint.origin + endpoint.path
 
 
-@lru_cache(maxsize=_MOST_IDENTITIES)
 def _fields_of(who: Identity) -> Mapping[str, Any]:
-    return who.fields()
+    """Its fields, taken out once: the same object calls again and again."""
+    known = _fields.get(id(who))
+    if known is None or known[0] is not who:
+        if len(_fields) >= _MOST_IDENTITIES:
+            _fields.clear()
+        known = _fields[id(who)] = (who, who.fields())
+    return known[1]
+
+
+_fields: dict[int, tuple[Identity, Mapping[str, Any]]] = {}
 
 
 def _as_read(

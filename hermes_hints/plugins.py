@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import operator
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -14,12 +15,12 @@ from .finding import ENTRY_POINT_GROUP, HOOKS, described, hooks_of, imported, in
 from .hints import Hints, merge_hints, normal_hints
 from .isolation import Implementation, Plugin, run_each
 from .notices import forget, logger
-from .settings import Settings
 
 if TYPE_CHECKING:
     import pluggy
 
     from .profiles import Profile
+    from .settings import Settings
 
 __all__ = [
     "Admit",
@@ -81,11 +82,13 @@ class Registry:
         self._entries: dict[str, _Entry] = {}
         self._order = itertools.count()
         self._lock = threading.RLock()
-        self._settings = Settings.model_construct()
+        self._given: Settings | None = None
         self._admit: Admit = _all_wanted
         self._searched: set[object] = set()
         self._contributors: tuple[Implementation, ...] = ()
         self._observers: tuple[Implementation, ...] = ()
+        self._merged: tuple[list[Any], dict[str, Any]] = ([], {})
+        """What the contributors returned last, and what that came to: of one call as of the next, mostly."""
         self.profiles: Mapping[str, Profile] = {}
         """The profiles that plugins declare; another object whenever plugins change."""
 
@@ -100,6 +103,15 @@ class Registry:
             self._made_manager = pluggy.PluginManager(hookspecs.PROJECT)
             self._made_manager.add_hookspecs(hookspecs)
         return self._made_manager
+
+    @property
+    def _settings(self) -> Settings:
+        """Those that were given last, or else the defaults; discovery alone needs neither, nor their import."""
+        if self._given is None:
+            from .settings import Settings  # noqa: PLC0415
+
+            self._given = Settings.model_construct()
+        return self._given
 
     @property
     def busy(self) -> bool:
@@ -119,14 +131,14 @@ class Registry:
         with self._lock:
             if admit is not None:
                 self._admit = admit
-            changed = settings is not None and settings != self._settings
+            changed = settings is not None and settings != self._given
             if settings is not None:
-                self._settings = settings
+                self._given = settings
             if ENTRY_POINT_GROUP not in self._searched:
                 self._searched.add(ENTRY_POINT_GROUP)
                 for found in installed():
                     self._load_one(found.name, "entry point", described(found), found.load)
-            directory = self._settings.hints_directory
+            directory = None if self._given is None else self._given.hints_directory
             if directory is not None and directory not in self._searched:
                 self._searched.add(directory)
                 for name, path in in_directory(directory):
@@ -177,14 +189,15 @@ class Registry:
 
     def contribute(self, call: object, identity: object) -> dict[str, Any]:
         """The hints of all plugins together; a later plugin wins over an earlier one."""
-        hints: dict[str, Any] = {}
         contributors = self._contributors
-        if contributors:
-            results = self._run(contributors, (call, identity))
-            for implementation, result in zip(contributors, results, strict=True):
-                if result is not None:
-                    merge_hints(hints, _usable(implementation, result))
-        return hints
+        if not contributors:
+            return {}
+        results = self._run(contributors, (call, identity))
+        before, hints = self._merged
+        if len(results) != len(before) or not all(map(operator.is_, results, before)):
+            hints = functools.reduce(merge_hints, [result for result in results if result], dict[str, Any]())
+            self._merged = (results, hints)
+        return _apart(hints)
 
     def contributions(self, call: object, identity: object) -> list[tuple[str, dict[str, Any]]]:
         """The hints of each plugin that has any, by its name, the weakest first."""
@@ -193,7 +206,7 @@ class Registry:
             return []
         results = self._run(contributors, (call, identity))
         return [
-            (implementation.plugin.name, result)
+            (implementation.plugin.name, _apart(result))
             for implementation, result in zip(contributors, results, strict=True)
             if result is not None
         ]
@@ -317,11 +330,9 @@ def _precedence(entry: _Entry) -> tuple[int, str, int]:
 
 
 def _usable(implementation: Implementation, result: object) -> dict[str, Any]:
-    """The part of what a plugin returned that can be used; the rest is the plugin's fault."""
-    plugin, said = implementation.plugin, implementation.said
+    """The part of what a plugin returned that can be used, to be read and not changed; the rest is the plugin's fault."""
+    plugin = implementation.plugin
     try:
-        if said is not None and result.__class__ is dict and result == said[0]:
-            return _apart(said[1])
         given = _mapping_of(result)
         if given is None:
             plugin.fault(
@@ -337,13 +348,13 @@ def _usable(implementation: Implementation, result: object) -> dict[str, Any]:
         plugin.fault(f"returned what cannot be sent: {problem}")
     # Text only: of other values some are equal that are written in different ways, as True and 1.
     if not problems and result.__class__ is dict and {*map(type, given.values())} == {str}:
-        implementation.said = ({**given}, _apart(kept))
+        implementation.said = ({**given}, kept)
     return kept
 
 
 def _apart(hints: dict[str, Any]) -> dict[str, Any]:
-    """The same hints, without the part that becomes the request's own object."""
-    return {**hints, "ext": {**hints["ext"]}} if "ext" in hints else hints
+    """A copy that may become a request's own."""
+    return {**hints, "ext": {**hints["ext"]}} if "ext" in hints else {**hints}
 
 
 def _mapping_of(result: Any) -> Mapping[Any, Any] | None:  # noqa: ANN401 - whatever the plugin returned

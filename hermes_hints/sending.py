@@ -153,15 +153,15 @@ def _outgoing(client: Any, options: Any, family: Family) -> Outgoing:
     given = options.json_data
     body = _mapping(given)
     readable = (body is not None or given is None) and getattr(options, "content", None) is None
-    own = getattr(client, "_custom_headers", None)
+    lines, own = options.headers, getattr(client, "_custom_headers", None)
     # By position: by name it takes a microsecond more.
     return Outgoing(
         family.api,
         body,
         options.extra_json,
-        _mapping(options.headers or None),
+        _mapping(lines) if lines else None,
         family.body and readable,
-        _mapping(own or None),
+        _mapping(own) if own else None,
         family.strict,
     )
 
@@ -173,4 +173,17 @@ def _stamped_options(options: Any, stamp: Stamp) -> Any:
         changes["extra_json"] = stamp.extra_body()
     if stamp.carriers.headers:
         changes["headers"] = stamp.header_lines()
-    return options.model_copy(update=changes)
+    return _changed(options, changes)
+
+
+def _changed(options: Any, changes: Mapping[str, Any]) -> Any:
+    """What ``options.model_copy(update=changes)`` comes to, in half the time."""
+    twin: Any = object.__new__(options.__class__)
+    _fill(twin, "__dict__", {**options.__dict__, **changes})
+    _fill(twin, "__pydantic_fields_set__", {*options.__pydantic_fields_set__, *changes})
+    _fill(twin, "__pydantic_extra__", options.__pydantic_extra__)
+    _fill(twin, "__pydantic_private__", options.__pydantic_private__)
+    return twin
+
+
+_fill = object.__setattr__

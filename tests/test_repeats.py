@@ -129,7 +129,7 @@ def test_a_plugin_that_says_the_same_and_then_something_else():
     plugin = Says()
     register(plugin)
     pipeline = Pipeline(Settings())
-    pipeline._plugins._settings = pipeline._plugins._settings.model_copy(update={"budget_ms": 1000})
+    pipeline._plugins._given = pipeline._plugins._settings.model_copy(update={"budget_ms": 1000})
     for hints, arrived in (
         ({"user_intent": "local", "acme.region": "eu"}, {"user_intent": "local", "ext": {"acme.region": "eu"}}),
         ({"user_intent": "local", "acme.region": True}, {"user_intent": "local", "ext": {"acme.region": True}}),

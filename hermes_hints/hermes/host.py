@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -82,7 +83,8 @@ def find_host() -> Host:
 
 def _lineage_root(session_id: str) -> str | None:
     """Asks the session store that the host's running turn accounts to (``agent.aux_accounting``)."""
-    accounting: Any = _found("agent.aux_accounting", "_accounting")
+    # Where the host has not imported it, it accounts to none; looking for it on disk each time would cost as much as a call.
+    accounting: Any = getattr(sys.modules.get("agent.aux_accounting"), "_accounting", None)
     try:
         found = None if accounting is None else accounting.get()
         lineage: list[str] | None = found and found[0].get_compression_lineage(session_id)

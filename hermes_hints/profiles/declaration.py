@@ -74,8 +74,9 @@ class Profile(NamedTuple):
     @property
     def silent(self) -> bool:
         """Whether nothing at all is sent."""
-        natives = self.native_body or self.native_headers or self.json_headers or self.baggage or self.span
-        return not (self.body or self.headers or natives or self.request_metadata) and self.metadata == "never"
+        if self.body or self.headers or self.request_metadata or self.metadata != "never":
+            return False
+        return not (self.native_body or self.native_headers or self.json_headers or self.baggage or self.span)
 
     @property
     def heads(self) -> bool:

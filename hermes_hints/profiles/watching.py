@@ -26,9 +26,7 @@ _hooking = threading.Lock()
 
 
 def watch(learned: Learned, client: Any, endpoint: Place) -> Watch | None:  # noqa: ANN401 - a client of an SDK
-    """Look at the next answer of ``client`` from ``endpoint``, unless one was looked at just now."""
-    if not learned.due(endpoint):
-        return None
+    """Look at the next answer of ``client`` from ``endpoint``."""
     http = getattr(client, "_client", None)  # where the SDKs keep their HTTP client
     return Watch(learned, http, endpoint) if hasattr(http, "event_hooks") else None
 

@@ -28,7 +28,7 @@ from ..e2e.harness.environments import CHECKOUT
 from .environments import MAJORS, alone, with_peers
 from .figures import pooled
 from .names import BARE
-from .report import Section, machine, written
+from .report import Section, busyness, machine, written
 
 DOCUMENT = CHECKOUT / "docs" / "performance.md"
 CHUNKS = 200
@@ -102,7 +102,7 @@ def main() -> None:
     text = "\n".join(line for section in sections for line in section.lines())
     sys.stdout.write(text + "\n")
     if not (options.quick or options.only):
-        written(DOCUMENT, f"Measured on {machine()}; load average while it ran: {os.getloadavg()[2]:.1f}.\n\n{text}")
+        written(DOCUMENT, f"Measured on {machine()}; {busyness()}.\n\n{text}")
 
 
 def quick() -> list[Section]:

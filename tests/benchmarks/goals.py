@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .figures import Measured
-from .names import BARE, BY_HAND, MIDDLEWARE, OFF, OURS, PEERS
+from .names import BARE, BY_HAND_FRESH, MIDDLEWARE, OFF, OURS, PEERS
 
 ADDED_FACTOR = 1.10
 PLUGINS_US = 25.0
@@ -27,7 +27,15 @@ class Goal:
 
     text: str
     measured: str
-    met: bool
+    over: float
+    """By how much it is missed; at most 0 where it is met."""
+    doubt: float = 0.0
+    """How far ``over`` may be off."""
+
+    @property
+    def verdict(self) -> str:
+        """Whether it is met, and where the measurement does not tell for certain, that too."""
+        return ("yes" if self.over <= 0 else "**no**") + (", within the noise" if abs(self.over) < self.doubt else "")
 
 
 def goals(measured: Mapping[str, Measured], imports: Mapping[str, tuple[float, float]]) -> Iterator[Goal]:
@@ -37,45 +45,50 @@ def goals(measured: Mapping[str, Measured], imports: Mapping[str, tuple[float, f
         yield from kinds[scenario.removesuffix(" async")](scenario, figures)
     if "ours" in imports:
         took, memory = imports["ours"]
-        yield Goal(f"import and discovery: at most {IMPORT_MS:.0f} ms", f"{took:.1f} ms", took <= IMPORT_MS)
-        yield Goal(f"import and discovery: at most {IMPORT_MB} MB", f"{memory:.2f} MB", memory <= IMPORT_MB)
+        yield Goal(f"import and discovery: at most {IMPORT_MS:.0f} ms", f"{took:.1f} ms", took - IMPORT_MS)
+        yield Goal(f"import and discovery: at most {IMPORT_MB} MB", f"{memory:.2f} MB", memory - IMPORT_MB)
 
 
 def _small(scenario: str, measured: Measured) -> Iterator[Goal]:
     ours = measured.against(OURS[5])
-    over = measured.against(OURS[5], BY_HAND)
+    over = measured.against(OURS[5], BY_HAND_FRESH)
     yield Goal(
-        f"{scenario}: 5 plugins cost no more than the same fields by hand",
+        f"{scenario}: 5 plugins cost no more than the same fields by hand, each call with its own request id",
         f"{over.added:+.0f} ± {over.spread:.0f} µs",
-        over.added <= 0,
+        over.added,
+        over.spread,
     )
     yield Goal(
         f"{scenario}: 5 plugins, at most {ADDED_FACTOR:.2f} of the bare call",
         f"{ours.ratio:.3f}",
-        ours.ratio <= ADDED_FACTOR,
+        ours.ratio - ADDED_FACTOR,
+        ours.spread / measured.time(BARE),
     )
     more = measured.against(OURS[20], OURS[5])
     yield Goal(
         f"{scenario}: 20 plugins, at most {PLUGINS_US:.0f} µs more than 5",
         f"{more.added:+.0f} ± {more.spread:.0f} µs",
-        more.added <= PLUGINS_US,
+        more.added - PLUGINS_US,
+        more.spread,
     )
     off = measured.against(OFF)
     yield Goal(
         f"{scenario}: policy off, at most {OFF_US:.0f} µs",
         f"{off.added:+.1f} ± {off.spread:.1f} µs",
-        off.added <= OFF_US,
+        off.added - OFF_US,
+        off.spread,
     )
     yield from _peers(scenario, measured)
 
 
 def _large(scenario: str, measured: Measured) -> Iterator[Goal]:
     ours = measured.against(OURS[5])
-    within = ours.added <= LARGE_US and ours.ratio <= 1 + LARGE_SHARE
+    most = min(LARGE_US, LARGE_SHARE * measured.time(BARE))
     yield Goal(
         f"{scenario}: 5 plugins, at most {LARGE_US:.0f} µs and {LARGE_SHARE:.0%}",
         f"{ours.added:+.0f} ± {ours.spread:.0f} µs, {ours.ratio - 1:.1%}",
-        within,
+        ours.added - most,
+        ours.spread,
     )
     yield from _peers(scenario, measured)
 
@@ -85,19 +98,20 @@ def _stream(scenario: str, measured: Measured) -> Iterator[Goal]:
     yield Goal(
         f"{scenario}: nothing per chunk",
         f"{figure.added:+.2f} ± {figure.spread:.2f} µs",
-        abs(figure.added) <= max(CHUNK_US, 2 * figure.spread),
+        figure.added - CHUNK_US,
+        2 * figure.spread,
     )
 
 
 def _load(scenario: str, measured: Measured) -> Iterator[Goal]:
     rate = 1 / measured.against(OURS[5]).ratio
-    yield Goal(f"{scenario}: at least {THROUGHPUT} of the bare throughput", f"{rate:.3f}", rate >= THROUGHPUT)
+    yield Goal(f"{scenario}: at least {THROUGHPUT} of the bare throughput", f"{rate:.3f}", THROUGHPUT - rate)
 
 
 def _hermes(_: str, measured: Measured) -> Iterator[Goal]:
     took = measured.time(MIDDLEWARE)
     text = f"Hermes: its middleware takes at most {MIDDLEWARE_US:.0f} µs"
-    yield Goal(text, f"{took:.0f} µs", took <= MIDDLEWARE_US)
+    yield Goal(text, f"{took:.0f} µs", took - MIDDLEWARE_US)
 
 
 def _peers(scenario: str, measured: Measured) -> Iterator[Goal]:
@@ -108,7 +122,8 @@ def _peers(scenario: str, measured: Measured) -> Iterator[Goal]:
         yield Goal(
             f"{scenario}: less than every peer",
             f"{ours:+.0f} µs; the cheapest, {cheapest}: {others[cheapest]:+.0f} µs",
-            ours < others[cheapest],
+            ours - others[cheapest],
+            measured.against(OURS[5], cheapest).spread,
         )
 
 

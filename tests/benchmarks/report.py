@@ -47,10 +47,7 @@ class Section:
     def _goals(self) -> Iterator[str]:
         yield from table(
             ("goal", "measured", "met"),
-            (
-                (goal.text, goal.measured, "yes" if goal.met else "**no**")
-                for goal in goals(self.measured, self.imports)
-            ),
+            ((goal.text, goal.measured, goal.verdict) for goal in goals(self.measured, self.imports)),
         )
 
     def _added(self, scenarios: Mapping[str, str]) -> Iterator[str]:
@@ -128,6 +125,13 @@ def machine() -> str:
         ]
         model = names[0] if names else model
     return f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def busyness() -> str:
+    """What else the machine did: the benchmark itself keeps one core busy."""
+    load = os.getloadavg()[2]
+    told = f"load average over the last 15 minutes: {load:.1f}"
+    return f"{told}, so it was busy with other programs too" if load > (os.cpu_count() or 1) else told
 
 
 def written(document: Path, text: str) -> None:

@@ -27,6 +27,9 @@ IDENTITY = Identity(
 )
 CALL = {"turn_id": "turn-17", "task_id": "task-4", "call": 3, "purpose": "main"}
 
+PATIENCE_MS = 1000
+"""The budget of the hint plugins: on a busy machine some other program's turn would count as a plugin's slowness."""
+
 HINTS: tuple[Mapping[str, Any], ...] = (
     {"user_intent": "force-cloud"},
     {"priority": "high"},

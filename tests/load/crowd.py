@@ -263,7 +263,7 @@ class Crowd:
         )
         wrap(client, identity={"user_id": "nobody in particular"}, settings={})
         # An hour: what is late on a busy machine is lost, and here nothing may be.
-        registry._settings = registry._settings.model_copy(update={"budget_ms": 3_600_000})
+        registry._given = registry._settings.model_copy(update={"budget_ms": 3_600_000})
         return client
 
     def _parts(self, requests: int) -> tuple[int, ...]:

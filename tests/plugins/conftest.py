@@ -36,7 +36,7 @@ def stamp(patience):
         if settings is not None:
             registry.load(loaded)
         if registry._settings.budget_ms == Settings().budget_ms:
-            registry._settings = registry._settings.model_copy(update={"budget_ms": patience})
+            registry._given = registry._settings.model_copy(update={"budget_ms": patience})
         pipeline = Pipeline(loaded)
         outgoing = Outgoing("chat.completions", {"model": "m", "messages": [], **body}, None, None)
         return pipeline.stamp(outgoing, pipeline.decide("http://127.0.0.1:4000/v1"))
