@@ -25,6 +25,8 @@ class Decision(NamedTuple):
     reason: str
     recognisable: bool = False
     """Whether the endpoint's answers may give it another profile."""
+    chosen: bool = False
+    """Whether an entry of the operator's ``endpoints`` decided."""
 
     def withheld(self, reason: str) -> Decision:
         """The same endpoint, that is to have nothing."""
@@ -75,7 +77,7 @@ class Policy:
                 profile = self._profiles.get(name) or self._plugins().get(name)
                 if profile is None:
                     return self._without_profile(endpoint, match, name, privacy)
-                return Decision(endpoint, profile, privacy, f"endpoints: {match.text}")
+                return Decision(endpoint, profile, privacy, f"endpoints: {match.text}", chosen=True)
         if endpoint.reach == "public":
             once(
                 logging.WARNING,
@@ -104,7 +106,11 @@ class Policy:
             name,
         )
         return Decision(
-            endpoint, BUILTIN["off"], privacy, f"endpoints: {match.text}, whose profile {name} is not there"
+            endpoint,
+            BUILTIN["off"],
+            privacy,
+            f"endpoints: {match.text}, whose profile {name} is not there",
+            chosen=True,
         )
 
     def named(self, endpoint: Endpoint, profile: Profile) -> Decision:

@@ -176,7 +176,7 @@ def _to_know(decision: Decision, place: str) -> list[Problem]:
     endpoint = decision.endpoint
     if not decision.profile.silent or endpoint.reach != "public" or not endpoint.host:
         return []
-    if decision.reason.startswith("endpoints"):
+    if decision.chosen:
         return []
     profile, privacy = suggested(endpoint, None)
     then = "To say that it is meant so:" if BUILTIN[profile].silent else "To send it some:"

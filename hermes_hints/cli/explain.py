@@ -124,7 +124,7 @@ def _grouped(heading: str, told: Sequence[tuple[str, str]]) -> list[str]:
 
 def _notes(told: Explanation, decision: Decision, place: str, heard: Sequence[str], *, stand_in: bool) -> Sequence[str]:
     notes = [*told.notes, *(line for line in heard if "is a public host" not in line)]
-    if decision.profile.silent and decision.endpoint.reach == "public" and not decision.reason.startswith("endpoints"):
+    if decision.profile.silent and decision.endpoint.reach == "public" and not decision.chosen:
         profile, privacy = suggested(decision.endpoint, None)
         remedy = named(decision.endpoint, profile, place, privacy)
         notes.append(f"to name it, write into {remedy.place}: {remedy.line}")

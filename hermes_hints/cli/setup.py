@@ -76,9 +76,7 @@ def run(args: argparse.Namespace, surroundings: Surroundings, _heard: list[str])
     privacy = args.hints_privacy or privacy
     entry = rule(match_of(endpoint), profile, privacy)
     decision = Policy(settings, plugins=lambda: registry.profiles).decide(endpoint)
-    needed = not (
-        decision.reason.startswith("endpoints") and (decision.profile.name, decision.privacy) == (profile, privacy)
-    )
+    needed = not (decision.chosen and (decision.profile.name, decision.privacy) == (profile, privacy))
     written = copy = problem = None
     if args.hints_write and needed:
         file = surroundings.file or configuration_file()

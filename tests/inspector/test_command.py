@@ -178,6 +178,36 @@ def test_a_mistake_is_named_and_nothing_starts(capsys, tmp_path, monkeypatch, ar
     assert len(err.splitlines()) == 1
 
 
+LESS = [
+    ([], "https://llm.example.org/v1", "'off', privacy: raw}"),
+    ([{"match": "llm.example.org", "profile": "openai", "privacy": "pseudonymous"}], "https://llm.example.org/v1", "openai, privacy: pseudonymous}"),
+    ([{"match": "127.0.0.1:9", "profile": "headers"}], "http://127.0.0.1:9/v1", "headers, privacy: raw}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("endpoints", "upstream_url", "said"), LESS)
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_it_does_not_stand_before_an_endpoint_that_may_have_less(
+    capsys, tmp_path, monkeypatch, endpoints, upstream_url, said, host
+):
+    monkeypatch.setenv("HERMES_HOME", str(tmp_path))
+    (tmp_path / "settings.json").write_text(json.dumps({"endpoints": endpoints}))
+    asked = ["inspect", "--upstream", upstream_url, "--settings", str(tmp_path / "settings.json")]
+    assert main([*asked, "--host", host, "--port", "8400"]) == 2
+    out, err = capsys.readouterr()
+    place = "127.0.0.1:8400" if host == "127.0.0.1" else "[::1]:8400"
+    assert out == ""
+    assert f'{{match: "{place}", profile: {said}' in err
+
+
+def test_it_stands_there_where_clients_are_told_to_send_it_no_more(upstream, tmp_path, start):
+    entry = {"match": "127.0.0.1", "profile": "headers"}
+    (tmp_path / "settings.json").write_text(json.dumps({"endpoints": [entry]}))
+    process, base_url = start("--settings", str(tmp_path / "settings.json"))
+    ask(base_url, RECORD, "local-small", {})
+    assert process.stdout.readline()
+
+
 @pytest.mark.parametrize("missing", ["httpcore", "rich", "starlette", "uvicorn"])
 def test_a_missing_extra_is_named_with_the_command(missing, tmp_path):
     script = f"import sys; sys.modules[{missing!r}] = None; from hermes_hints.cli import main; sys.exit(main(['inspect', '--upstream', 'http://127.0.0.1:9']))"
