@@ -2,6 +2,9 @@
 
 Stamping happens at ``client.request``, which every call of the SDK passes once, before its own retries. What is wrapped is
 looked up at each call, so that other instrumentation composes in either order. Responses are never touched.
+
+Headers join a request where the SDK has built it, at ``client._build_request``: as part of its options each of them would be
+merged, encoded and copied four times. Where a client builds its requests in another way they are part of its options.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ _Client = TypeVar("_Client", bound="AnyClient")
 
 _STATE: Final = "_hermes_hints"
 _COPIES: Final = ("copy", "with_options")
+_BUILD: Final = "_build_request"
 
 
 def wrap(
@@ -124,7 +128,8 @@ def installed() -> Pipeline | None:
 def uninstall() -> None:
     """Undo `install`: the client classes are exactly what they were before."""
     while _installed:
-        _installed.pop().leave()
+        door = _installed.pop()
+        door.leave(door.kind)
 
 
 def _pipeline(
@@ -167,11 +172,48 @@ def _is_async(client: object) -> bool:
 class _Door:
     """Stands at one ``request`` method: stamps, sends, and steps down the ladder where an endpoint refuses."""
 
-    __slots__ = ("active", "pipeline")
+    __slots__ = ("_before", "_fitted", "active", "pipeline")
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
         self.active = True
+        self._before: dict[str, Any] = {}
+        self._fitted: dict[str, Any] = {}
+
+    def stand_at(self, holder: Any, fitted: dict[str, Any]) -> None:
+        """Put the attributes ``fitted`` in the place of those that ``holder``, a client or a class of them, has itself."""
+        present = _attributes(holder)
+        self._before = {name: present[name] for name in fitted if name in present}
+        self._fitted = fitted
+        for name, value in fitted.items():
+            setattr(holder, name, value)
+
+    def leave(self, holder: Any) -> None:
+        """Put back what was there. Where another wrapper has come on top since, only step aside."""
+        self.active = False
+        present = _attributes(holder)
+        for name, value in self._fitted.items():
+            if present.get(name) is not value:
+                continue
+            if name in self._before:
+                setattr(holder, name, self._before[name])
+            else:
+                delattr(holder, name)
+
+    def builds(self, client: Any) -> bool:
+        """Whether the requests of ``client`` pass `build`, with nothing in front."""
+        building = _attributes(client).get(_BUILD) or getattr(cast("Any", type(client)), _BUILD, None)
+        return building is not None and building is self._fitted.get(_BUILD)
+
+    def build(self, inner: Callable[..., Any], options: Any, rest: dict[str, Any]) -> Any:
+        """Call ``inner``, the client's own ``_build_request``, and add the headers of the request in hand."""
+        in_hand = _in_hand.get()
+        sending = in_hand[0] if in_hand else None
+        due = sending is not None and sending.builder is self and sending.made_of(options)
+        request = inner(options, **rest)
+        if sending is not None and due:
+            sending.complete(request)
+        return request
 
     def begin(self, client: Any, options: Any, *, asked: bool = False) -> Sending | Question | None:
         """The request as it is to be sent, or what is to be ``asked`` first; ``None`` when it is to go on as it is.
@@ -183,7 +225,7 @@ class _Door:
         if not self.active or (outer is not None and outer.client is client):
             return None
         try:
-            return prepared(self.pipeline, client, options, outer, asked=asked)
+            return prepared(self, client, options, outer, asked=asked)
         except Exception as error:  # noqa: BLE001 - no request fails because of hints
             message = "hermes-hints: a request could not be read and goes on as it is"
             once(logging.ERROR, ("prepare", type(error)), message, cause=error, private=True)
@@ -247,37 +289,22 @@ class _Door:
 class _ClientDoor(_Door):
     """The door of one client."""
 
-    __slots__ = ("_asynchronous", "_before", "_fitted")
+    __slots__ = ("_asynchronous",)
 
     def __init__(self, pipeline: Pipeline, *, asynchronous: bool) -> None:
         super().__init__(pipeline)
         self._asynchronous = asynchronous
-        self._before: dict[str, Any] = {}
-        self._fitted: dict[str, Any] = {}
 
     def fit(self, client: Any) -> None:
-        """Stand in front of ``client.request``, and follow its copies."""
-        self._fitted = {
+        """Stand in front of ``client.request``, see what it builds, and follow its copies."""
+        fitted = {
             "request": self._request_of(client),
             **{name: self._copy_of(client, name) for name in _COPIES},
             _STATE: self,
         }
-        present = _attributes(client)
-        self._before = {name: present[name] for name in self._fitted if name in present}
-        for name, value in self._fitted.items():
-            setattr(client, name, value)
-
-    def leave(self, client: Any) -> None:
-        """Put back what was there. Where another wrapper has come on top since, only step aside."""
-        self.active = False
-        present = _attributes(client)
-        for name, value in self._fitted.items():
-            if present.get(name) is not value:
-                continue
-            if name in self._before:
-                setattr(client, name, self._before[name])
-            else:
-                delattr(client, name)
+        if hasattr(client, _BUILD):
+            fitted[_BUILD] = self._build_of(client)
+        self.stand_at(client, fitted)
 
     def _inner(self, client: Any, name: str) -> Callable[..., Any]:
         if name in self._before:
@@ -296,6 +323,12 @@ class _ClientDoor(_Door):
             return self.send(self._inner(client, "request"), client, cast_to, options, rest)
 
         return functools.wraps(_method(client, "request"))(request)
+
+    def _build_of(self, client: Any) -> Callable[..., Any]:
+        def build(options: Any, **rest: Any) -> Any:
+            return self.build(self._inner(client, _BUILD), options, rest)
+
+        return functools.wraps(_method(client, _BUILD))(build)
 
     def _copy_of(self, client: Any, name: str) -> Callable[..., Any]:
         def copied(*args: Any, **kwargs: Any) -> Any:
@@ -324,37 +357,30 @@ def _bound(found: Any, client: Any) -> Callable[..., Any]:
 class _ClassDoor(_Door):
     """The door of a client class, and so of every client of it and its subclasses."""
 
-    __slots__ = ("_before", "_fitted", "kind")
+    __slots__ = ("kind",)
 
     def __init__(self, pipeline: Pipeline, kind: Any, *, asynchronous: bool) -> None:
         super().__init__(pipeline)
         self.kind = kind
-        self._before: Any = _attributes(kind).get("request")
 
         async def request_async(client: Any, cast_to: Any, options: Any, **rest: Any) -> Any:
-            return await self.send_async(self._inner(client), client, cast_to, options, rest)
+            return await self.send_async(self._inner(client, "request"), client, cast_to, options, rest)
 
         def request(client: Any, cast_to: Any, options: Any, **rest: Any) -> Any:
-            return self.send(self._inner(client), client, cast_to, options, rest)
+            return self.send(self._inner(client, "request"), client, cast_to, options, rest)
 
-        self._fitted = functools.wraps(kind.request)(request_async if asynchronous else request)
-        kind.request = self._fitted
+        def build(client: Any, options: Any, **rest: Any) -> Any:
+            return self.build(self._inner(client, _BUILD), options, rest)
 
-    def leave(self) -> None:
-        """Put back what was there. Where another wrapper has come on top since, only step aside."""
-        self.active = False
-        if _attributes(self.kind).get("request") is not self._fitted:
-            return
-        if self._before is None:
-            del self.kind.request
-        else:
-            self.kind.request = self._before
+        fitted: dict[str, Any] = {"request": functools.wraps(kind.request)(request_async if asynchronous else request)}
+        if hasattr(kind, _BUILD):
+            fitted[_BUILD] = functools.wraps(getattr(kind, _BUILD))(build)
+        self.stand_at(kind, fitted)
 
-    def _inner(self, client: Any) -> Callable[..., Any]:
-        if self._before is not None:
-            return _bound(self._before, client)
-        above = cast("Any", super(self.kind, client))
-        return cast("Callable[..., Any]", above.request)
+    def _inner(self, client: Any, name: str) -> Callable[..., Any]:
+        if name in self._before:
+            return _bound(self._before[name], client)
+        return cast("Callable[..., Any]", getattr(cast("Any", super(self.kind, client)), name))
 
 
 _in_hand: contextvars.ContextVar[list[Sending] | None] = contextvars.ContextVar("hermes_hints_in_hand", default=None)

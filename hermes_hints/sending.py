@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from .families import Family, family_of
 from .ladder import Rung
@@ -22,15 +22,30 @@ from .wire import TICKET
 __all__ = ["Sending", "prepared"]
 
 
+class Door(Protocol):
+    """What stands at the requests of a client."""
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """What stamps them."""
+        ...
+
+    def builds(self, client: Any) -> bool:
+        """Whether it has `Sending.complete` each request that this client builds."""
+        ...
+
+
 class Sending:
     """One request on its way down the ladder."""
 
-    __slots__ = ("_pipeline", "_refused", "_stamp", "bare", "client", "options", "watch")
+    __slots__ = ("_pipeline", "_refused", "_stamp", "bare", "builder", "client", "options", "watch")
 
-    def __init__(self, pipeline: Pipeline, client: Any, bare: Any, stamp: Stamp | None) -> None:
+    def __init__(self, pipeline: Pipeline, client: Any, bare: Any, stamp: Stamp | None, builder: Door | None) -> None:
         self.client = client
         self.bare = bare
-        self.options = bare if stamp is None else _stamped_options(bare, stamp)
+        self.builder = builder
+        """Who is to `complete` what the client builds; ``None`` where the options have all of it."""
+        self.options = bare if stamp is None else _stamped_options(bare, stamp, whole=builder is None)
         self._pipeline = pipeline
         self._stamp = stamp
         self._refused: tuple[Stamp, Exception, bool] | None = None
@@ -60,6 +75,29 @@ class Sending:
             changes["follow_redirects"] = self.bare.follow_redirects
         return options.model_copy(update=changes)
 
+    def made_of(self, options: Any) -> bool:
+        """Whether a request of these ``options`` goes where this one does: on the way the client may ask something elsewhere."""
+        return options.url == self.bare.url or "://" not in options.url
+
+    def complete(self, request: Any) -> None:
+        """Give ``request``, as the client has built it, its headers. Never raises."""
+        if self._stamp is None or not self._stamp.carriers.headers:
+            return
+        try:
+            present = request.headers
+            kept = present.raw
+            added = [(name.encode(), line.encode()) for name, line in self._stamp.carriers.headers.items()]
+            taken = {name.lower() for name, _ in kept}
+            if not taken.isdisjoint([name.lower() for name, _ in added]):
+                ours = {name.lower() for name, _ in added}
+                kept = [item for item in kept if item[0].lower() not in ours]
+            both = kept + added
+            # Told here, or the HTTP client would try it on every header again.
+            plain = b"".join([line for _, line in both]).isascii()
+            request.headers = type(present)(both, "ascii" if plain else None)
+        except Exception as problem:  # noqa: BLE001 - no request fails because of hints
+            _own_failure(problem, "a request could not be given its headers and goes on without them")
+
     def step_down(self, error: Exception) -> bool:
         """Whether to send again, with ``options`` as they are now. Never raises."""
         try:
@@ -77,7 +115,7 @@ class Sending:
         if self._refused is None:
             self._refused = (stamp, error, named)
         self._stamp = lower
-        self.options = self.bare if lower is None else _stamped_options(self.bare, lower)
+        self.options = self.bare if lower is None else _stamped_options(self.bare, lower, whole=self.builder is None)
         return True
 
     def answered(self) -> None:
@@ -97,7 +135,7 @@ def _own_failure(problem: Exception, what: str) -> None:
 
 
 def prepared(
-    pipeline: Pipeline, client: Any, options: Any, outer: Sending | None = None, *, asked: bool = False
+    door: Door, client: Any, options: Any, outer: Sending | None = None, *, asked: bool = False
 ) -> Sending | Question | None:
     """The request of ``client`` as it is to be sent; ``None`` when it is to go on as it is.
 
@@ -109,6 +147,7 @@ def prepared(
     family = family_of(options.url)
     if family is None or options.files or options.method.lower() != "post":
         return None
+    pipeline = door.pipeline
     decision = _decided(pipeline, client, options.url)
     if decision.profile.advertised and not asked and (question := pipeline.question(decision)) is not None:
         return question
@@ -121,7 +160,9 @@ def prepared(
         return None
     identity, facts = told or (None, None)
     stamp = pipeline.stamp(_outgoing(client, bare, family), decision, identity, facts)
-    return None if stamp is None and bare is options else Sending(pipeline, client, bare, stamp)
+    if stamp is None and bare is options:
+        return None
+    return Sending(pipeline, client, bare, stamp, door if door.builds(client) else None)
 
 
 def _decided(pipeline: Pipeline, client: Any, url: str) -> Decision:
@@ -166,12 +207,12 @@ def _outgoing(client: Any, options: Any, family: Family) -> Outgoing:
     )
 
 
-def _stamped_options(options: Any, stamp: Stamp) -> Any:
+def _stamped_options(options: Any, stamp: Stamp, *, whole: bool) -> Any:
     # httpx would carry the body and X- headers to wherever a redirect leads; the ladder follows it bare instead.
     changes: dict[str, Any] = {"follow_redirects": False}
     if stamp.carriers.body:
         changes["extra_json"] = stamp.extra_body()
-    if stamp.carriers.headers:
+    if whole and stamp.carriers.headers:
         changes["headers"] = stamp.header_lines()
     return _changed(options, changes)
 

@@ -22,7 +22,7 @@ def with_another_model(options):
 
 
 def with_another_header(options):
-    return options.model_copy(update={"headers": {**options.headers, "X-Fallback": "1"}})
+    return options.model_copy(update={"headers": {**(options.headers or {}), "X-Fallback": "1"}})
 
 
 def with_another_field(options):
