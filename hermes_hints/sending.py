@@ -19,7 +19,7 @@ from .policy import Decision
 from .profiles.advertised import Question
 from .wire import TICKET
 
-__all__ = ["Sending", "prepared"]
+__all__ = ["Door", "Sending", "prepared"]
 
 
 class Door(Protocol):
