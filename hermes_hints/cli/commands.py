@@ -6,9 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, get_args
 
-from .. import scaffold
 from ..errors import ConfigError
 from ..identity import Identity
 from ..privacy import Privacy
@@ -43,7 +43,7 @@ def run_in_host(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace, *, in_host: bool) -> int:
     """Run the command that was parsed and print what it says: the exit status."""
-    from . import doctor, explain, inspect, listing, setup  # noqa: PLC0415 - only the command line needs them
+    from . import devtools, doctor, explain, listing, setup  # noqa: PLC0415 - only the command line needs them
     from .surroundings import find_surroundings  # noqa: PLC0415 - likewise
 
     commands = {
@@ -51,11 +51,11 @@ def run(args: argparse.Namespace, *, in_host: bool) -> int:
         "explain": explain.run,
         "list": listing.run,
         "setup": setup.run,
-        "inspect": inspect.run,
+        "inspect": devtools.inspect,
     }
     try:
         if args.hints_command == "new":
-            return scaffold.run(args)
+            return devtools.new(args)
         with heard() as lines:
             surroundings = find_surroundings(args.hints_config, args.hints_settings, in_host=in_host)
             status = commands[args.hints_command](args, surroundings, lines)
@@ -160,7 +160,11 @@ def _add_new(commands: Any) -> None:  # noqa: ANN401 - likewise
     parser = commands.add_parser(
         "new", help=summary, description=summary[0].upper() + summary[1:] + ".", epilog=_EPILOG
     )
-    scaffold.add_arguments(parser)
+    parser.add_argument("hints_name", metavar="NAME", help="lower-case words joined by dashes, such as ops-first")
+    package = "write a package for pip; default: a folder to be put into $HERMES_HOME/hints"
+    parser.add_argument("--package", action="store_true", dest="hints_package", help=package)
+    where = "in which the plugin gets a folder of its own; default: where you are"
+    parser.add_argument("--directory", metavar="DIR", type=Path, default=Path(), dest="hints_directory", help=where)
 
 
 def _add_choice(parser: argparse.ArgumentParser, default: str) -> None:
