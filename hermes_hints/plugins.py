@@ -268,7 +268,7 @@ class Registry:
         """Ask the plugin for its profiles."""
         if "hint_profiles" not in entry.hooks:
             return
-        from .profiles.contributed import profiles_of  # noqa: PLC0415 - most plugins have none
+        from .profiles.parsing import profiles_of  # noqa: PLC0415 - most plugins have none
 
         taken = {
             name: profile

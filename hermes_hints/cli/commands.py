@@ -12,10 +12,9 @@ from typing import Any, get_args
 from ..errors import ConfigError
 from ..identity import Identity
 from ..privacy import Privacy
-from .apis import APIS
-from .heard import heard
-from .output import own_version
-from .status import PROFILE_FLAGS, WRONG
+from .output import PROFILE_FLAGS, WRONG, heard, own_version
+from .request import APIS
+from .surroundings import Surroundings
 
 __all__ = ["add_commands", "main", "run", "run_in_host"]
 
@@ -43,7 +42,7 @@ def run_in_host(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace, *, in_host: bool) -> int:
     """Run the command that was parsed and print what it says: the exit status."""
-    from . import devtools, doctor, explain, listing, setup  # noqa: PLC0415 - only the command line needs them
+    from . import doctor, explain, listing, setup  # noqa: PLC0415 - only the command line needs them
     from .surroundings import find_surroundings  # noqa: PLC0415 - likewise
 
     commands = {
@@ -51,11 +50,11 @@ def run(args: argparse.Namespace, *, in_host: bool) -> int:
         "explain": explain.run,
         "list": listing.run,
         "setup": setup.run,
-        "inspect": devtools.inspect,
+        "inspect": _inspect,
     }
     try:
         if args.hints_command == "new":
-            return devtools.new(args)
+            return _new(args)
         with heard() as lines:
             surroundings = find_surroundings(args.hints_config, args.hints_settings, in_host=in_host)
             status = commands[args.hints_command](args, surroundings, lines)
@@ -172,3 +171,37 @@ def _add_choice(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("--endpoint-profile", "--profile", metavar="NAME", dest="hints_profile", help=profile)
     privacy = "what may be said of who and where"
     parser.add_argument("--privacy", choices=get_args(Privacy), dest="hints_privacy", help=privacy)
+
+
+def _inspect(args: argparse.Namespace, surroundings: Surroundings, _heard: list[str]) -> int:
+    """Pass calls on and show them, until a signal ends it.
+
+    Raises:
+        ConfigError: the settings do not load, an argument has a value that cannot be, or what it needs is not installed.
+    """
+    try:
+        from ..inspector.command import run  # noqa: PLC0415 - not part of the base install
+    except ModuleNotFoundError as error:
+        raise _missing(error, "inspect", "inspect") from error
+    settings = surroundings.settings()
+    surroundings.load_plugins(settings)
+    return run(args, settings)
+
+
+def _new(args: argparse.Namespace) -> int:
+    """Write a hint plugin.
+
+    Raises:
+        ConfigError: its name does not do, it cannot be written, or what it needs is not installed.
+    """
+    try:
+        from ..scaffold import run  # noqa: PLC0415 - likewise
+    except ModuleNotFoundError as error:
+        raise _missing(error, "new", "testing") from error
+    return run(args)
+
+
+def _missing(error: ModuleNotFoundError, command: str, extra: str) -> ConfigError:
+    if (error.name or "").startswith(("hermes_hints.inspector", "hermes_hints.scaffold")):
+        return ConfigError(f"{command} is not part of this installation: pip install 'hermes-hints[{extra}]'")
+    return ConfigError(str(error))

@@ -11,13 +11,11 @@ from ..pipeline import Pipeline
 from ..plugins import LoadedPlugin, registry
 from ..privacy import Keyring
 from ..settings import Settings
-from .directory_report import report_directory
-from .endpoint_report import EndpointReport, report_endpoints
+from .endpoint_report import EndpointReport, RuleReport, report_endpoints, report_rules
 from .host_report import doors, report_commands, report_host
-from .output import own_version, problem_lines, say, say_json, table
+from .listing import report_directory
+from .output import OK, PROBLEMS, WRONG, own_version, problem_lines, say, say_json, table
 from .remedies import Problem, Remedy, remedy_for_settings
-from .rule_report import RuleReport, report_rules
-from .status import OK, PROBLEMS, WRONG
 from .surroundings import Surroundings
 
 __all__ = ["Report", "run"]

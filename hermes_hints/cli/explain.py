@@ -15,11 +15,10 @@ from ..pipeline import Pipeline
 from ..plugins import registry
 from ..policy import Decision
 from ..profiles import find_profile
-from .output import say, say_json, table
+from .output import OK, say, say_json, table
+from .recognition import suggested
 from .remedies import named
 from .request import given_of, hints_of, outgoing_of, sources_of
-from .status import OK
-from .suggestion import suggested
 from .surroundings import Surroundings
 from .targets import find_targets
 

@@ -14,16 +14,45 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from ..context import Scope, current, hint
+from ..endpoints import CONVERSE, FAMILIES, Family
 from ..errors import ConfigError
 from ..explanation import REQUEST, Source, flat
-from ..families import CONVERSE
 from ..identity import Identity
 from ..outgoing import Outgoing
 from ..receive import read
-from .apis import api_of, outgoing_to
-from .status import PROFILE_FLAGS
+from .output import PROFILE_FLAGS
 
-__all__ = ["Given", "given_of", "hints_of", "outgoing_of", "sources_of"]
+__all__ = ["APIS", "Given", "api_of", "given_of", "hints_of", "outgoing_of", "outgoing_to", "sources_of"]
+
+# Of two paths of one API the one that Hermes' own client asks at, which comes later, counts.
+APIS: Mapping[str, Family] = {
+    **{family.api: family for family in FAMILIES.values()},
+    CONVERSE: Family(CONVERSE, body=True, strict=True),
+}
+"""By name."""
+
+_BY_MODE = {"codex_responses": "responses", "anthropic_messages": "messages", "bedrock_converse": CONVERSE}
+
+
+def api_of(api_mode: str | None) -> str:
+    """The API by the name that Hermes' ``api_mode`` has for it; chat completions for any other."""
+    return _BY_MODE.get(api_mode or "", "chat.completions")
+
+
+def outgoing_to(
+    api: str, body: Mapping[str, Any], headers: Mapping[str, Any] | None = None, *, apart: bool = False
+) -> Outgoing:
+    """A request by that API, with as much room as it has; ``apart`` as where plugins run in a process of their own."""
+    family = APIS[api]
+    return Outgoing(
+        api,
+        body,
+        None,
+        headers,
+        body_allowed=family.body and (family.strict or not apart),
+        strict=family.strict,
+        headers_allowed=api != CONVERSE,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""The profiles of gateways: what stands between a caller and the providers, and counts, routes and traces."""
+"""The profiles of what stands between a caller and the models: gateways that count, route and trace, and routers of conversations."""
 
 from __future__ import annotations
 
 from .declaration import Native, Natives, Profile, each
 
-__all__ = ["GATEWAYS"]
+__all__ = ["GATEWAYS", "ROUTERS"]
 
 _PLACE = ("chat_id", "chat_type", "thread_id", "platform")
 _CALL = ("purpose", "turn_id", "request_id", "agent", "profile")
@@ -109,5 +109,34 @@ GATEWAYS = (
             "x-bf-dim-purpose": Native("purpose"),
             "x-bf-dim-cost-center": Native("cost_center"),
         },
+    ),
+)
+
+
+ROUTERS = (
+    Profile(
+        name="vllm-router",
+        # The production stack's router takes the name of its header: --routing-logic session --session-key
+        # x-hermes-session-id (docs.vllm.ai/projects/production-stack, router logic). The Rust router's consistent_hash
+        # reads X-Session-ID (github.com/vllm-project/router, load balancing).
+        summary="vLLM's routers: the conversation in X-Hermes-Session-Id and X-Session-ID, and headers.",
+        headers=True,
+        native_headers={"X-Session-ID": Native("conversation_id", "token")},
+    ),
+    Profile(
+        name="sglang-gateway",
+        # github.com/smg-project/smg-docs, concepts/routing/sticky-sessions: x-smg-routing-key is what the policies manual
+        # and consistent_hashing, and --routing-key-override, pin a worker by.
+        summary="SGLang's model gateway: the conversation in X-SMG-Routing-Key, and headers.",
+        headers=True,
+        native_headers={"X-SMG-Routing-Key": Native("conversation_id", "token")},
+    ),
+    Profile(
+        name="envoy",
+        # github.com/envoyproxy/ai-gateway, internal/requestheaderattrs: agent-session-id becomes the span's session.id by
+        # default, and any other header where spanRequestHeaderAttributes names it. Routes match any header.
+        summary="Envoy AI Gateway: agent-session-id, and headers that its routes match.",
+        headers=True,
+        native_headers={"agent-session-id": Native("conversation_id", "token")},
     ),
 )

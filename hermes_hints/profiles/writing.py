@@ -1,19 +1,20 @@
-"""From a record to what a profile's native names carry. Pure."""
+"""From a record to what a profile's native names carry, on requests and on spans."""
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Protocol, cast
 from urllib.parse import quote
 
 from ..carriers import digest, encode, request_metadata, routing_token, text_of
-from ..families import CONVERSE
+from ..endpoints import CONVERSE
 from ..wire import IDS, MAX_HEADERS_BYTES, NAMES
 from .declaration import Native, Natives, Profile
 
-__all__ = ["Hashed", "Request", "native_fields", "native_lines", "value_of", "values_of"]
+__all__ = ["Hashed", "Request", "annotate", "native_fields", "native_lines", "value_of", "values_of"]
 
 Hashed = Callable[[str], str]
 """The pseudonym of a text under the operator's key."""
@@ -195,3 +196,22 @@ def _opened(
         opened = holder[last] = {**cast("Mapping[str, Any]", found)}
     objects[path] = opened
     return opened
+
+
+_API = "opentelemetry.trace"
+
+
+def annotate(attributes: Mapping[str, str]) -> None:
+    """Set what the current span does not have yet. Nothing happens where there is no span that records.
+
+    OpenTelemetry is never imported here: a program whose requests are traced has imported it itself.
+    """
+    api: Any = sys.modules.get(_API)
+    if api is None or not attributes:
+        return
+    span: Any = api.get_current_span()
+    if not span.is_recording():
+        return
+    present: object = getattr(span, "attributes", None)  # the SDK's spans have it, the API's own do not
+    known: Mapping[str, object] = cast("Mapping[str, object]", present) if isinstance(present, Mapping) else {}
+    span.set_attributes({name: value for name, value in attributes.items() if name not in known})
