@@ -22,15 +22,7 @@ if TYPE_CHECKING:
     from .profiles import Profile
     from .settings import Settings
 
-__all__ = [
-    "Admit",
-    "LoadedPlugin",
-    "Registry",
-    "loaded_plugins",
-    "register",
-    "registry",
-    "unregister",
-]
+__all__ = ["Admit", "LoadedPlugin", "Registry", "loaded_plugins", "register", "registry", "unregister"]
 
 Source = Literal["entry point", "directory", "registered"]
 State = Literal["loaded", "failed", "disabled", "set aside"]

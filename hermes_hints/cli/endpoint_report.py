@@ -17,12 +17,10 @@ from ..plugins import Registry
 from ..policy import Decision
 from ..profiles import BUILTIN
 from ..settings import Settings
-from .host_report import isolated
 from .recognition import Recognised, misfit, recognise_all, suggested
 from .remedies import Problem, Remedy, named
-from .request import api_of, outgoing_to
 from .surroundings import Surroundings
-from .targets import Target, find_targets, named_targets, single_endpoint
+from .targets import Target, api_of, find_targets, named_targets, outgoing_to, single_endpoint
 
 __all__ = ["EndpointReport", "Held", "RuleReport", "report_endpoints", "report_rules"]
 
@@ -93,7 +91,7 @@ def report_endpoints(
         )
     )
     sample = Pipeline(settings.model_copy(update={"pseudonym_key": STAND_IN_KEY}), plugins=Registry())
-    apart = isolated(surroundings.configuration)
+    apart = surroundings.isolated
     reports: list[EndpointReport] = []
     problems: list[Problem] = []
     notes = [Problem(sentence, None) for sentence in unknown]

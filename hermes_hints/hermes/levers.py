@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from ..hints import merge_hints
 from .orders import CLEAR, HINT, SHOW, Order, holds, last_of_user, latest, read_command, read_model, read_order
-from .recent import Recent
+from .turns import Recent
 
 __all__ = ["Levers", "Place"]
 

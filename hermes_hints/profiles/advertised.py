@@ -1,11 +1,12 @@
-"""What endpoints say that they take: asked once, and remembered for a while."""
+"""What endpoints say that they take: asked once, by the very client that is about to send something there, and remembered for a while."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -106,6 +107,20 @@ class Question:
         """What came of it: the JSON that was answered, or why there is none."""
         self._advertised.settle(self._address, _headers_in(answer), failure)
 
+    @contextmanager
+    def asking(self) -> Generator[list[object]]:
+        """Ask inside: what is put into the list is the answer, and an exception is none, which ends here."""
+        answers: list[object] = []
+        failure: BaseException | None = None
+        try:
+            yield answers
+        except BaseException as error:
+            failure = error
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self.answered(answers[0] if answers else None, failure)
+
     @property
     def pending(self) -> bool:
         """Whether the one who asks has no answer yet."""
@@ -135,15 +150,8 @@ def ask(client: Any, question: Question) -> None:  # noqa: ANN401 - a client of 
     if not question.mine:
         question.wait()
         return
-    answer, failure = None, None
-    try:
-        answer = client.get(PATH, cast_to=object, options=_options())
-    except BaseException as error:
-        failure = error
-        if not isinstance(error, Exception):
-            raise
-    finally:
-        question.answered(answer, failure)
+    with question.asking() as answers:
+        answers.append(client.get(PATH, cast_to=object, options=_options()))
 
 
 async def ask_async(client: Any, question: Question) -> None:  # noqa: ANN401 - likewise
@@ -155,15 +163,8 @@ async def ask_async(client: Any, question: Question) -> None:  # noqa: ANN401 - 
         while question.pending and time.monotonic() < until:
             await sleep(_LOOK_SECONDS)
         return
-    answer, failure = None, None
-    try:
-        answer = await client.get(PATH, cast_to=object, options=_options())
-    except BaseException as error:
-        failure = error
-        if not isinstance(error, Exception):
-            raise
-    finally:
-        question.answered(answer, failure)
+    with question.asking() as answers:
+        answers.append(await client.get(PATH, cast_to=object, options=_options()))
 
 
 def _options() -> dict[str, object]:
