@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -9,13 +10,16 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 
 class SameVersion(MetadataHookInterface):
-    """What one of the two asks of the other is its own version: ``{version}`` in the lists of the hook's table."""
+    """What is not written down twice: what one of the two asks of the other is its own version, ``{version}`` in the table."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Fill in the dependencies that `dynamic` leaves open."""
+        """Fill in what `dynamic` leaves open."""
         for field in metadata["dynamic"]:
             if field in self.config:
                 metadata[field] = _with(metadata["version"], self.config[field])
+        if "readme" in metadata["dynamic"]:
+            text = (Path(self.root) / "README.md").read_text("utf-8").partition(self.config["readme-until"])[0]
+            metadata["readme"] = {"content-type": "text/markdown", "text": text}
 
 
 class TheirSubpackages(BuildHookInterface[Any]):

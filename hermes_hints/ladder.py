@@ -6,7 +6,6 @@ What was found out outlives a process in a file: origins, models and times, neve
 from __future__ import annotations
 
 import enum
-import json
 import logging
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from .notices import logger, once
-from .state_file import replace_json
+from .state_file import read_state, write_state
 
 __all__ = [
     "AMBIGUOUS_SECONDS",
@@ -216,8 +215,7 @@ class Ladder:
         return {key: (rung, until - now) for key, (rung, until) in list(self._rungs.items()) if until > now}
 
 
-_VERSION = 1
-_MOST_BYTES = 1 << 20
+_WHAT = "what endpoints refuse"
 _MOST_CHARS = 512
 _LOWER = frozenset(Rung) - {Rung.FULL}
 
@@ -239,25 +237,12 @@ def read_rungs(file: Path) -> tuple[HeldRung, ...]:
 
     Never raises: a file that is broken or cannot be read is told once in the log.
     """
-    try:
-        with file.open("rb") as stream:
-            found: object = json.loads(stream.read(_MOST_BYTES))
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, RecursionError) as error:
-        message = "hermes-hints: what endpoints refused before is not known: %s cannot be read"
-        once(logging.WARNING, ("rungs", "read"), message, file, cause=error)
-        return ()
-    return tuple(_entries(found, time.time()))
+    return tuple(_entries(read_state(file, _WHAT).get("rungs"), time.time()))
 
 
-def _entries(found: object, now: float) -> Iterator[HeldRung]:
-    content = _mapping(found)
-    listed = content.get("rungs")
-    if content.get("v") != _VERSION or not isinstance(listed, list):
-        return
-    for entry in cast("list[object]", listed):
-        told = _mapping(entry)
+def _entries(listed: object, now: float) -> Iterator[HeldRung]:
+    for entry in cast("list[object]", listed) if isinstance(listed, list) else ():
+        told: Mapping[str, object] = cast("Mapping[str, object]", entry) if isinstance(entry, dict) else {}
         origin, model, rung, until, rules = (told.get(key) for key in ("origin", "model", "rung", "until", "rules"))
         if (
             isinstance(origin, str)
@@ -271,10 +256,6 @@ def _entries(found: object, now: float) -> Iterator[HeldRung]:
             yield HeldRung(origin, model, rung, min(until, now + LONGEST_SECONDS), rules)
 
 
-def _mapping(value: object) -> Mapping[str, object]:
-    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
-
-
 def write_rungs(file: Path, rungs: Iterable[HeldRung]) -> None:
     """Put ``rungs`` into the file, beside what other processes have put there; mode 0600, in one step.
 
@@ -286,8 +267,4 @@ def write_rungs(file: Path, rungs: Iterable[HeldRung]) -> None:
         (held for held in everyones.values() if held.model is None or len(held.model) <= _MOST_CHARS),
         key=lambda held: held.until,
     )[-_MOST:]
-    try:
-        replace_json(file, {"v": _VERSION, "rungs": [held._asdict() for held in kept]})
-    except (OSError, ValueError) as error:
-        message = "hermes-hints: what endpoints refuse is forgotten when this process ends: %s cannot be written"
-        once(logging.WARNING, ("rungs", "write"), message, file, cause=error)
+    write_state(file, {"rungs": [held._asdict() for held in kept]}, _WHAT)

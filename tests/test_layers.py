@@ -13,12 +13,12 @@ import hermes_hints
 
 PACKAGE = Path(hermes_hints.__file__).parent
 LAYERS = (
-    ("conditions", "errors", "notices", "state_file", "values"),
-    ("endpoints", "identity"),
+    ("conditions", "errors", "notices", "values"),
+    ("endpoints", "identity", "state_file"),
     ("hints",),
     ("wire",),
     ("call", "carriers", "signature"),
-    ("receive", "rules", "schema", "tags"),
+    ("receive", "rules", "schema"),
     ("context", "finding", "hookspecs", "isolation", "outgoing", "privacy", "profiles"),
     ("inbound", "ladder", "settings"),
     ("plugins", "policy"),

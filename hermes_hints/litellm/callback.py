@@ -12,10 +12,10 @@ from typing import Any, cast
 
 from ..errors import ConfigError
 from ..notices import once
+from ..profiles.writing import parse_tags
 from ..receive import Verdict
 from ..rules import Choice, Rules, load_rules
 from ..signature import key_bytes
-from ..tags import parse_tags
 from ..values import unknown_name
 from ..wire import Record
 from .filling import add_tags, fill, hear, own_metadata, remove

@@ -11,8 +11,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from ..profiles.writing import tags_of
 from ..receive import Verdict, from_object, read, verify
-from ..tags import tags_of
 from ..wire import BODY_KEY, CALL_FIELDS, METADATA_PREFIX, Record
 
 __all__ = ["add_tags", "fill", "hear", "own_metadata", "remove"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from ..notices import once
-from ..state_file import replace_json
+from ..state_file import read_state, write_state
 from .builtin import BUILTIN
 from .declaration import Profile
 
@@ -27,9 +26,8 @@ _MARK = "x-litellm-"
 _SESSION = "x-hermes-session-id"
 """A Hermes API server says in its answers which of its sessions it has used. Others may repeat what they were sent."""
 _READS_HINTS = "x-hermes-hints"
-_VERSION = 1
+_WHAT = "what was recognised"
 _MOST = 1024
-_MOST_BYTES = 1 << 20
 _GOOD = range(200, 300)
 
 
@@ -132,18 +130,9 @@ class Learned:
 
 
 def _read(file: Path) -> Mapping[str, str]:
-    try:
-        with file.open("rb") as stream:
-            found: object = json.loads(stream.read(_MOST_BYTES))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        message = "hermes-hints: what was recognised before is not known: %s cannot be read"
-        once(logging.WARNING, ("learned", "read"), message, file, cause=error)
-        return {}
-    content: Mapping[str, object] = cast("Mapping[str, object]", found) if isinstance(found, dict) else {}
+    content = read_state(file, _WHAT)
     origins: dict[str, str] = {}
-    for name in _NAMES if content.get("v") == _VERSION else ():
+    for name in _NAMES:
         listed = content.get(name)
         texts = cast("list[object]", listed) if isinstance(listed, list) else []
         origins.update((origin, name) for origin in texts[:_MOST] if isinstance(origin, str))
@@ -154,11 +143,7 @@ def _write(file: Path, known: Mapping[str, str]) -> None:
     """Put the origins into the file beside those of other processes; mode 0600, in one step. Never raises."""
     everyones = sorted({**_read(file), **known}.items())[:_MOST]
     listed = {name: [origin for origin, its in everyones if its == name] for name in _NAMES}
-    try:
-        replace_json(file, {"v": _VERSION, **{name: origins for name, origins in listed.items() if origins}})
-    except (OSError, ValueError) as error:
-        message = "hermes-hints: what was recognised is forgotten when this process ends: %s cannot be written"
-        once(logging.WARNING, ("learned", "write"), message, file, cause=error)
+    write_state(file, {name: origins for name, origins in listed.items() if origins}, _WHAT)
 
 
 class Place(Protocol):
