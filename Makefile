@@ -17,7 +17,7 @@ help:
 	@echo "make coverage      every kind of call on both hosts; writes docs/coverage.md"
 	@echo "make reference     write the reference pages that come from the code"
 	@echo "make docs          build the site into site/"
-	@echo "make wheel         build the wheel into dist/"
+	@echo "make wheel         build both wheels into dist/"
 	@echo "make supported     write docs/supported.md from what .ci/run has run"
 
 demo: $(ENV)/test/ready wheel
@@ -42,14 +42,15 @@ lint: $(ENV)/lint/ready
 	$(ENV)/lint/bin/mypy
 	$(ENV)/lint/bin/pyright --pythonpath $(ENV)/lint/bin/python
 
-# The wheel, not the checkout: in the programs' environments and in the one that the tests run in (-P: nor from this folder).
+# The wheels, not the checkout: hermes-hints alone in the programs' environments, both in the one that the tests run in
+# (-P: nor from this folder).
 # Two files at a time: the real programs mostly wait.
 e2e: $(ENV)/e2e/ready wheel
 	$(ENV)/e2e/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/*.whl
 	$(WHEEL) $(ENV)/e2e/bin/python -P -m pytest -m e2e -n 2 --dist loadfile $(E2E)
 
 E2E ?= tests/e2e
-WHEEL = HERMES_HINTS_WHEEL=$$(echo $(CURDIR)/dist/*.whl)
+WHEEL = HERMES_HINTS_WHEEL=$$(echo $(CURDIR)/dist/hermes_hints-*.whl)
 
 load: $(ENV)/test/ready
 	$(ENV)/test/bin/python -m pytest -m load tests/load
@@ -76,12 +77,16 @@ docs: $(ENV)/docs/ready
 wheel: $(ENV)/build/ready
 	rm -rf dist
 	$(ENV)/build/bin/python -m build --outdir dist .
+	$(ENV)/build/bin/python -m build --wheel --outdir dist devtools
 
 supported: $(ENV)/test/ready
 	$(ENV)/test/bin/python -m tests.versions $(ENV)
 
 clean:
 	rm -rf $(ENV) dist site .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+EDITABLE = --editable . --editable ./devtools
+DECLARED = pyproject.toml devtools/pyproject.toml devtools/hatch_build.py
 
 # pip 25.1 is the first that installs dependency groups.
 define environment
@@ -93,29 +98,29 @@ define environment
 	@touch $@
 endef
 
-$(ENV)/test/ready: pyproject.toml
-	$(call environment,--group test --editable .)
+$(ENV)/test/ready: $(DECLARED)
+	$(call environment,--group test $(EDITABLE))
 
-$(ENV)/e2e/ready: pyproject.toml | wheel
+$(ENV)/e2e/ready: $(DECLARED) | wheel
 	$(call environment,--group test dist/*.whl)
 
-$(ENV)/openai2/ready: pyproject.toml
-	$(call environment,--group test --editable . openai==2.24.0 pydantic==2.13.4 httpx==0.28.1)
+$(ENV)/openai2/ready: $(DECLARED)
+	$(call environment,--group test $(EDITABLE) openai==2.24.0 pydantic==2.13.4 httpx==0.28.1)
 
-$(PINNED)/ready: pyproject.toml
-	$(call environment,--group test --editable . $(PINS))
+$(PINNED)/ready: $(DECLARED)
+	$(call environment,--group test $(EDITABLE) $(PINS))
 
-$(ENV)/lint/ready: pyproject.toml
-	$(call environment,--group test --group lint --editable .)
+$(ENV)/lint/ready: $(DECLARED)
+	$(call environment,--group test --group lint $(EDITABLE))
 
-$(ENV)/bench/ready: pyproject.toml
-	$(call environment,--group bench --editable .)
+$(ENV)/bench/ready: $(DECLARED)
+	$(call environment,--group bench $(EDITABLE))
 
 $(ENV)/docs/ready: pyproject.toml
 	$(call environment,--group docs)
 
-$(ENV)/fuzz/ready: pyproject.toml
-	$(call environment,--group fuzz --editable .)
+$(ENV)/fuzz/ready: $(DECLARED)
+	$(call environment,--group fuzz $(EDITABLE))
 
 $(ENV)/build/ready: pyproject.toml
 	$(call environment,--group build)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .identity import Identity
     from .openai import install, uninstall, unwrap, wrap
     from .plugins import LoadedPlugin, loaded_plugins, register, unregister
-    from .record import Record
     from .settings import Settings
+    from .wire import Record
 
 __all__ = [
     "Call",
@@ -61,8 +61,8 @@ _HOMES = {
     "openai": ("install", "uninstall", "unwrap", "wrap"),
     "plugins": ("LoadedPlugin", "loaded_plugins", "register", "unregister"),
     "receive": ("receive",),
-    "record": ("Record",),
     "settings": ("Settings",),
+    "wire": ("Record",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

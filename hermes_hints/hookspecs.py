@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .hints import Hints
     from .identity import Identity
     from .profiles import Profile
-    from .record import Record
+    from .wire import Record
 
 __all__ = ["PROJECT", "configure", "contribute_hints", "hint_profiles", "hookimpl", "hookspec", "request_stamped"]
 

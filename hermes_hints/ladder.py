@@ -1,19 +1,34 @@
-"""Fail open: what to send again, and with how much less, when an endpoint refuses a stamped request."""
+"""Fail open: what to send again, and with how much less, when an endpoint refuses a stamped request.
+
+What was found out outlives a process in a file: origins, models and times, never an identity.
+"""
 
 from __future__ import annotations
 
 import enum
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 from .notices import logger, once
-from .rungs import LONGEST_SECONDS, HeldRung, read_rungs, write_rungs
+from .state_file import read_state, write_state
 
-__all__ = ["AMBIGUOUS_SECONDS", "NAMED_SECONDS", "Ladder", "Rung", "verdict"]
+__all__ = [
+    "AMBIGUOUS_SECONDS",
+    "LONGEST_SECONDS",
+    "NAMED_SECONDS",
+    "HeldRung",
+    "Ladder",
+    "Rung",
+    "read_rungs",
+    "verdict",
+    "write_rungs",
+]
 
+LONGEST_SECONDS = 3600.0
+"""No rung is held longer than this, whatever a file or the clock says."""
 NAMED_SECONDS = LONGEST_SECONDS
 """How long an endpoint that named one of our fields stays on its rung."""
 AMBIGUOUS_SECONDS = 600.0
@@ -198,3 +213,58 @@ class Ladder:
         """Each endpoint and model below the full rung, with the seconds left."""
         now = time.monotonic()
         return {key: (rung, until - now) for key, (rung, until) in list(self._rungs.items()) if until > now}
+
+
+_WHAT = "what endpoints refuse"
+_MOST_CHARS = 512
+_LOWER = frozenset(Rung) - {Rung.FULL}
+
+
+class HeldRung(NamedTuple):
+    """One endpoint and model that get less."""
+
+    origin: str
+    model: str | None
+    rung: int
+    until: float
+    """In seconds since 1970."""
+    rules: str
+    """Which settings it was found out under; under others it does not count."""
+
+
+def read_rungs(file: Path) -> tuple[HeldRung, ...]:
+    """What the file says and is not over yet; nothing where there is no file, or none that can be read.
+
+    Never raises: a file that is broken or cannot be read is told once in the log.
+    """
+    return tuple(_entries(read_state(file, _WHAT).get("rungs"), time.time()))
+
+
+def _entries(listed: object, now: float) -> Iterator[HeldRung]:
+    for entry in cast("list[object]", listed) if isinstance(listed, list) else ():
+        told: Mapping[str, object] = cast("Mapping[str, object]", entry) if isinstance(entry, dict) else {}
+        origin, model, rung, until, rules = (told.get(key) for key in ("origin", "model", "rung", "until", "rules"))
+        if (
+            isinstance(origin, str)
+            and (model is None or isinstance(model, str))
+            and type(rung) is int
+            and rung in _LOWER
+            and isinstance(until, int | float)
+            and isinstance(rules, str)
+            and now < until
+        ):
+            yield HeldRung(origin, model, rung, min(until, now + LONGEST_SECONDS), rules)
+
+
+def write_rungs(file: Path, rungs: Iterable[HeldRung]) -> None:
+    """Put ``rungs`` into the file, beside what other processes have put there; mode 0600, in one step.
+
+    Those whose model is longer than 512 characters are left out, and so is what is over the 1,024 that hold longest.
+    Never raises: a failure is told once in the log.
+    """
+    everyones = {(held.origin, held.model, held.rules): held for held in (*read_rungs(file), *rungs)}
+    kept = sorted(
+        (held for held in everyones.values() if held.model is None or len(held.model) <= _MOST_CHARS),
+        key=lambda held: held.until,
+    )[-_MOST:]
+    write_state(file, {"rungs": [held._asdict() for held in kept]}, _WHAT)

@@ -15,7 +15,6 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from .asking import ask, ask_async
 from .endpoints import parse_endpoint
 from .errors import ConfigError
 from .identity import NOBODY, Identity
@@ -24,7 +23,7 @@ from .pipeline import Pipeline
 from .plugins import registry
 from .privacy import Privacy
 from .profiles import find_profile
-from .profiles.advertised import Question
+from .profiles.advertised import Question, ask, ask_async
 from .sending import Sending, prepared
 from .settings import Settings
 

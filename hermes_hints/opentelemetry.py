@@ -26,9 +26,8 @@ from .identity import NOBODY, Identity
 from .notices import once
 from .privacy import Keyring, Privacy, guarded, pseudonym, strictest
 from .profiles import find_profile
-from .profiles.writing import values_of
+from .profiles.writing import parse_tags, tags_of, values_of
 from .settings import Settings
-from .tags import parse_tags, tags_of
 
 __all__ = ["HintSpans", "TurnTraces"]
 

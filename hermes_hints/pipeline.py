@@ -23,15 +23,12 @@ from .policy import Decision, Policy
 from .privacy import Keyring, Privacy, guarded, pseudonym
 from .profiles import BUILTIN, Profile
 from .profiles.advertised import Advertised, Question
-from .profiles.learned import Learned
-from .profiles.spans import annotate
-from .profiles.watching import Watch, watch
-from .profiles.writing import native_fields, native_lines, values_of
+from .profiles.learned import Learned, Watch, watch
+from .profiles.writing import annotate, native_fields, native_lines, values_of
 from .receive import read
-from .record import Record
 from .settings import Settings
 from .signature import key_bytes, sign
-from .wire import BODY_KEY, MAX_HEADERS_BYTES, SIGNATURE
+from .wire import BODY_KEY, MAX_HEADERS_BYTES, SIGNATURE, Record
 
 __all__ = ["Pipeline", "Stamp", "Testimony", "Witness"]
 

@@ -22,15 +22,7 @@ if TYPE_CHECKING:
     from .profiles import Profile
     from .settings import Settings
 
-__all__ = [
-    "Admit",
-    "LoadedPlugin",
-    "Registry",
-    "loaded_plugins",
-    "register",
-    "registry",
-    "unregister",
-]
+__all__ = ["Admit", "LoadedPlugin", "Registry", "loaded_plugins", "register", "registry", "unregister"]
 
 Source = Literal["entry point", "directory", "registered"]
 State = Literal["loaded", "failed", "disabled", "set aside"]
@@ -268,7 +260,7 @@ class Registry:
         """Ask the plugin for its profiles."""
         if "hint_profiles" not in entry.hooks:
             return
-        from .profiles.contributed import profiles_of  # noqa: PLC0415 - most plugins have none
+        from .profiles.parsing import profiles_of  # noqa: PLC0415 - most plugins have none
 
         taken = {
             name: profile

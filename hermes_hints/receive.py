@@ -10,10 +10,9 @@ from .call import CALL_FIELDS, Call
 from .carriers import decode
 from .hints import Hints
 from .identity import Identity
-from .record import Record
 from .signature import WINDOW, Keys, Verdict, check
 from .values import EXT_KEY, MAX_EXT, Normaliser, count, identifier, name, scalar, short_text
-from .wire import BODY_KEY, HEADERS, METADATA, METADATA_EXT, NAMES, SIGNATURE
+from .wire import BODY_KEY, HEADERS, METADATA, METADATA_EXT, NAMES, SIGNATURE, Record
 
 __all__ = ["Headers", "Verdict", "from_headers", "from_metadata", "from_object", "read", "verify"]
 

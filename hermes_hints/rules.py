@@ -43,9 +43,8 @@ from .carriers import text_of
 from .conditions import Condition, Pattern, Presence, normal
 from .errors import ConfigError
 from .hints import Priority
-from .record import Record
 from .values import EXT_KEY, unknown_name
-from .wire import WIRE_FIELDS
+from .wire import WIRE_FIELDS, Record
 
 __all__ = ["Choice", "Condition", "Pattern", "Presence", "Rule", "Rules", "load_rules", "parse_rules"]
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
-from .families import Family, family_of
+from .endpoints import Family, family_of
 from .ladder import Rung
 from .notices import once
 from .outgoing import Outgoing

@@ -1,9 +1,12 @@
-"""The layout of the wire contract, version 1: which field goes by which name in which carrier."""
+"""The layout of the wire contract, version 1: its record, and which field goes by which name in which carrier."""
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from .hints import Hints
 from .identity import Identity
+from .values import Count, Id, Short
 
 __all__ = [
     "BODY_KEY",
@@ -23,6 +26,7 @@ __all__ = [
     "VERSION",
     "WHO_AND_WHERE",
     "WIRE_FIELDS",
+    "Record",
 ]
 
 VERSION = 1
@@ -97,3 +101,23 @@ WHO_AND_WHERE = frozenset(
 )
 """What ``privacy: none`` leaves out. ``session_key`` is among them because Hermes writes chat and user into it."""
 CORRELATION = IDS - WHO_AND_WHERE
+
+
+class Record(Identity, Hints):
+    """One request's identity, call and hints under the names of the wire contract. Frozen.
+
+    It is what `hermes_hints.receive.read` returns and what the observer hook ``request_stamped`` is given. To a
+    receiver it is the caller's claim, not a fact.
+    """
+
+    v: Literal[1] = 1
+    request_id: Id = None
+    turn_id: Id = None
+    task_id: Id = None
+    call: Count = None
+    purpose: Short = None
+
+    def fields(self) -> dict[str, Any]:
+        """The fields that have a value, by name, in the order of the wire contract; without the version ``v``."""
+        own = self.__dict__
+        return {field: own[field] for field in WIRE_FIELDS if own[field] is not None}

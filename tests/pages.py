@@ -25,7 +25,12 @@ class Block(NamedTuple):
 
 def pages() -> list[str]:
     """Every page, as its path from the checkout."""
-    found = [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md"), *CHECKOUT.glob("plugins/*/README.md")]
+    found = [
+        *CHECKOUT.glob("*.md"),
+        *CHECKOUT.glob("docs/**/*.md"),
+        *CHECKOUT.glob("plugins/*/README.md"),
+        CHECKOUT / "devtools" / "README.md",
+    ]
     return sorted(page.relative_to(CHECKOUT).as_posix() for page in found)
 
 

@@ -13,17 +13,17 @@ import hermes_hints
 
 PACKAGE = Path(hermes_hints.__file__).parent
 LAYERS = (
-    ("conditions", "errors", "notices", "families", "state_file", "values"),
-    ("identity",),
+    ("conditions", "errors", "notices", "values"),
+    ("endpoints", "identity", "state_file"),
     ("hints",),
     ("wire",),
-    ("call", "carriers", "record", "signature"),
-    ("receive", "rules", "schema", "tags"),
-    ("context", "endpoints", "finding", "hookspecs", "isolation", "outgoing", "privacy", "profiles", "rungs"),
+    ("call", "carriers", "signature"),
+    ("receive", "rules", "schema"),
+    ("context", "finding", "hookspecs", "isolation", "outgoing", "privacy", "profiles"),
     ("inbound", "ladder", "settings"),
     ("plugins", "policy"),
     ("pipeline",),
-    ("asking", "explanation", "sending"),
+    ("explanation", "sending"),
     ("openai",),
     ("loopback",),
     ("dispatcher", "hermes", "inspector", "litellm", "opentelemetry", "scaffold", "testing"),

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from strategies import hostile_urls, wild_text
 
 from hermes_hints import ConfigError, Settings
-from hermes_hints.endpoints import parse_endpoint, parse_match
-from hermes_hints.families import family_of
+from hermes_hints.endpoints import family_of, parse_endpoint, parse_match
 
 MATCHES = {
     "llm.example.org": (

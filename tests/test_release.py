@@ -37,8 +37,14 @@ def test_every_declared_python_is_within_what_is_required():
     assert declared == sorted(declared, key=lambda version: int(version[2:]))
 
 
-@pytest.mark.parametrize("file", ["pyproject.toml", "README.md", "CHANGELOG.md", "Makefile"])
+@pytest.mark.parametrize(
+    "file", ["pyproject.toml", "devtools/pyproject.toml", "devtools/README.md", "README.md", "CHANGELOG.md", "Makefile"]
+)
 def test_what_is_published_names_no_place_of_a_machine(file):
     text = (CHECKOUT / file).read_text("utf-8")
 
     assert not re.search(r"file://|(?<![\w$.{}])/(?:home|root|tmp|work|Users|opt)/", text)
+
+
+def test_both_distributions_have_the_same_license():
+    assert (CHECKOUT / "devtools" / "LICENSE").read_text("utf-8") == (CHECKOUT / "LICENSE").read_text("utf-8")

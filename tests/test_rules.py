@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_hints.errors import ConfigError
-from hermes_hints.record import Record
 from hermes_hints.rules import Choice, load_rules, parse_rules
+from hermes_hints.wire import Record
 
 EXAMPLE = """\
 default: local-small

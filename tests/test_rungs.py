@@ -13,8 +13,7 @@ from openai import OpenAI
 from upstream import Answer, Upstream, refusal
 
 from hermes_hints import identify, pipeline, wrap
-from hermes_hints.ladder import Ladder, Rung
-from hermes_hints.rungs import LONGEST_SECONDS, HeldRung, read_rungs, write_rungs
+from hermes_hints.ladder import LONGEST_SECONDS, HeldRung, Ladder, Rung, read_rungs, write_rungs
 from hermes_hints.settings import Settings
 
 ORIGIN = "http://127.0.0.1:4000"

@@ -17,6 +17,7 @@ OUTSIDE = {
     "CHANGELOG.md": "changelog.md",
     "SECURITY.md": "security.md",
     "LICENSE": "license.txt",
+    "devtools/README.md": "devtools.md",
     "hermes_hints/schema/hermes-hints-1.schema.json": "reference/hermes-hints-1.schema.json",
     **{
         f"plugins/{readme.parent.name}/README.md": f"plugins/{readme.parent.name}.md"

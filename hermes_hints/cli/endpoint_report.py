@@ -1,4 +1,4 @@
-"""What ``doctor`` says of each model endpoint."""
+"""What ``doctor`` says of each model endpoint, and of each entry of ``endpoints``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..call import CALL_FIELDS
+from ..endpoints import parse_match
 from ..explanation import STAND_IN_KEY
 from ..hints import Hints
 from ..identity import Identity
@@ -16,15 +17,12 @@ from ..plugins import Registry
 from ..policy import Decision
 from ..profiles import BUILTIN
 from ..settings import Settings
-from .apis import api_of, outgoing_to
-from .host_report import isolated
-from .recognition import Recognised, recognise_all
-from .remedies import Problem, named
-from .suggestion import misfit, suggested
+from .recognition import Recognised, misfit, recognise_all, suggested
+from .remedies import Problem, Remedy, named
 from .surroundings import Surroundings
-from .targets import Target, find_targets, named_targets
+from .targets import Target, api_of, find_targets, named_targets, outgoing_to, single_endpoint
 
-__all__ = ["EndpointReport", "Held", "report_endpoints"]
+__all__ = ["EndpointReport", "Held", "RuleReport", "report_endpoints", "report_rules"]
 
 _NOT_ASKED = Recognised(None, reads_hints=False, detail="not asked")
 
@@ -93,7 +91,7 @@ def report_endpoints(
         )
     )
     sample = Pipeline(settings.model_copy(update={"pseudonym_key": STAND_IN_KEY}), plugins=Registry())
-    apart = isolated(surroundings.configuration)
+    apart = surroundings.isolated
     reports: list[EndpointReport] = []
     problems: list[Problem] = []
     notes = [Problem(sentence, None) for sentence in unknown]
@@ -182,3 +180,34 @@ def _to_know(decision: Decision, place: str) -> list[Problem]:
     then = "To say that it is meant so:" if BUILTIN[profile].silent else "To send it some:"
     what = f"{endpoint.origin} gets no hints: {decision.reason}. {then}"
     return [Problem(what, named(endpoint, profile, place, privacy))]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReport:
+    """One entry of ``endpoints``."""
+
+    match: str
+    profile: str
+    privacy: str
+    covers: Sequence[str]
+    """The URLs of the endpoints that it decides about."""
+
+
+def report_rules(
+    settings: Settings, endpoints: Sequence[EndpointReport], place: str
+) -> tuple[list[RuleReport], list[Problem]]:
+    """Each rule with what it covers, and a note for each one that an earlier rule makes pointless."""
+    reports: list[RuleReport] = []
+    notes: list[Problem] = []
+    for position, rule in enumerate(settings.endpoints):
+        covered = [report.url for report in endpoints if report.reason == f"endpoints: {rule.match}"]
+        reports.append(RuleReport(rule.match, rule.profile, rule.privacy, covered))
+        only = single_endpoint(rule.match)
+        earlier = settings.endpoints[:position]
+        above = next(
+            (other.match for other in earlier if only is not None and parse_match(other.match).covers(only)), None
+        )
+        if above is not None:
+            what = f"the entry {rule.match} of endpoints never counts: {above} stands before it"
+            notes.append(Problem(what, Remedy(f"{place}.endpoints.{position}", "# leave it out, or move it up")))
+    return reports, notes

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
 
-from ..endpoints import parse_endpoint
+from pydantic import ValidationError
+
+from ..context import Scope, current, hint
+from ..endpoints import CONVERSE, parse_endpoint
 from ..errors import ConfigError
-from ..explanation import SHOWN_ONLY, Explanation, Overheard, explained, without_making_a_key
+from ..explanation import REQUEST, SHOWN_ONLY, Explanation, Overheard, Source, explained, flat, without_making_a_key
 from ..identity import NOBODY, Identity
+from ..outgoing import Outgoing
 from ..pipeline import Pipeline
 from ..plugins import registry
 from ..policy import Decision
 from ..profiles import find_profile
-from .output import say, say_json, table
+from ..receive import read
+from .output import OK, PROFILE_FLAGS, say, say_json, table
+from .recognition import suggested
 from .remedies import named
-from .request import given_of, hints_of, outgoing_of, sources_of
-from .status import OK
-from .suggestion import suggested
 from .surroundings import Surroundings
-from .targets import find_targets
+from .targets import api_of, find_targets, outgoing_to
 
-__all__ = ["run"]
+__all__ = ["Given", "given_of", "hints_of", "outgoing_of", "run", "sources_of"]
 
 _CARRIERS = ("body", "metadata", "headers")
 
@@ -133,3 +140,123 @@ def _notes(told: Explanation, decision: Decision, place: str, heard: Sequence[st
     if stand_in and (told.privacy == "pseudonymous" or hashed):
         notes.append(SHOWN_ONLY)
     return notes
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the operator said of the request, and how."""
+
+    identity: Identity
+    facts: Mapping[str, Any]
+    """Fields of `Call`."""
+    flags: Mapping[str, str]
+    """The argument that each identity field came by."""
+    own: Identity
+    """What this environment says by itself."""
+
+
+def given_of(args: argparse.Namespace, own: Identity) -> Given:
+    """Who is asking and what for, as the arguments say; ``own`` is what this environment says by itself."""
+    fields = {field: getattr(args, f"hints_identity_{field}") for field in Identity.model_fields}
+    said = {field: value for field, value in fields.items() if value}
+    flags = {field: PROFILE_FLAGS.get(field, "--" + field.replace("_", "-")) for field in said}
+    facts = {"request_id": secrets.token_hex(16)} | ({"purpose": args.hints_purpose} if args.hints_purpose else {})
+    return Given(Identity(**said), facts, flags, own)
+
+
+def outgoing_of(args: argparse.Namespace, model: str | None, api_mode: str | None) -> Outgoing:
+    """The request as its caller would make it; ``model`` and ``api_mode`` are what the configuration has for the endpoint.
+
+    Raises:
+        ConfigError: the file of ``--request`` holds no JSON object, or a ``--header`` is none.
+    """
+    api = args.hints_api or api_of(api_mode)
+    message = args.hints_message or ""
+    bodies: dict[str, dict[str, Any]] = {
+        "chat.completions": {"messages": [{"role": "user", "content": message}]},
+        "messages": {"messages": [{"role": "user", "content": message}]},
+        CONVERSE: {"messages": [{"role": "user", "content": [{"text": message}]}]},
+        "responses": {"input": message},
+        "embeddings": {"input": message},
+    }
+    body = {"model": args.hints_model or model or "model", **bodies.get(api, {"prompt": message})}
+    if args.hints_stream:
+        body["stream"] = True
+    if args.hints_request is not None:
+        body.update(_request(args.hints_request))
+    headers = dict(_pair("--header", text) for text in args.hints_headers)
+    return outgoing_to(api, body, headers)
+
+
+def _request(name: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(sys.stdin.read() if name == "-" else Path(name).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"--request: {name} holds no JSON that can be read ({error})"
+        raise ConfigError(msg) from error
+    if not isinstance(found, dict):
+        msg = f"--request: {name} must hold the JSON object of a request's body, not {type(found).__name__}"
+        raise ConfigError(msg)
+    return cast("Mapping[str, Any]", found)
+
+
+def sources_of(outgoing: Outgoing, given: Given, said: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Source]:
+    """Who said what, the strongest first: the order of docs/wire.md, which `Pipeline` keeps.
+
+    ``said`` is what each hint plugin contributed, the weakest first.
+    """
+    own = read(outgoing.header_items(), {**(outgoing.body or {}), **(outgoing.extra or {})}).fields()
+    identity = given.identity.fields()
+    derived = {"conversation_id"} & identity.keys() - given.flags.keys()
+    return [
+        (REQUEST, flat(own)),
+        *((flag, {field: identity[field]}) for field, flag in given.flags.items()),
+        *(("session_id", {field: identity[field]}) for field in derived),
+        *(
+            ("--purpose" if field == "purpose" else "made for it", {field: value})
+            for field, value in given.facts.items()
+        ),
+        ("this environment", given.own.fields()),
+        ("--hint", flat(current().hints)),
+        *((f"plugin {name}", flat(hints)) for name, hints in reversed(said)),
+    ]
+
+
+def hints_of(pairs: Sequence[str]) -> Scope:
+    """The scope that ``--hint`` stands for.
+
+    Raises:
+        ConfigError: a hint that does not exist, or a value that it cannot have.
+    """
+    fields: dict[str, Any] = {}
+    ext: dict[str, Any] = {}
+    for text in pairs:
+        key, value = _pair("--hint", text)
+        if "." in key:
+            ext[key] = _scalar(value)
+        else:
+            fields[key] = value
+    try:
+        return hint(**fields, **({"ext": ext} if ext else {}))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        msg = f"--hint{' ' + place if place else ''}: {first['msg'].removeprefix('Value error, ')}"
+        raise ConfigError(msg) from None
+
+
+def _scalar(text: str) -> object:
+    """A number or truth value where the text is one in JSON, else the text."""
+    try:
+        found: object = json.loads(text)
+    except ValueError:
+        return text
+    return found if isinstance(found, bool | int | float) else text
+
+
+def _pair(flag: str, text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        msg = f"{flag}: {text!r} is not of the form KEY=VALUE"
+        raise ConfigError(msg)
+    return key, value

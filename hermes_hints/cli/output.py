@@ -1,17 +1,36 @@
-"""Plain text for people, JSON for programs."""
+"""What the commands have in common: plain text for people, JSON for programs, exit statuses, and what the log says meanwhile."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
 import json
+import logging
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
+from ..notices import logger
 from .remedies import Problem
 
-__all__ = ["own_version", "problem_lines", "say", "say_json", "table"]
+__all__ = [
+    "OK",
+    "PROBLEMS",
+    "PROFILE_FLAGS",
+    "WRONG",
+    "heard",
+    "own_version",
+    "problem_lines",
+    "say",
+    "say_json",
+    "table",
+]
+
+OK, PROBLEMS, WRONG = 0, 1, 2
+
+PROFILE_FLAGS: Mapping[str, str] = {"profile": "--hermes-profile"}
+"""Identity fields whose flag is not their own name: hermes itself takes ``--profile`` out of any command line."""
 
 
 def own_version() -> str:
@@ -72,3 +91,27 @@ def problem_lines(heading: str, problems: Sequence[Problem]) -> list[str]:
             if not shell:
                 lines.append(f"        {problem.remedy.line}")
     return lines
+
+
+class _Listener(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(record.getMessage().removeprefix("hermes-hints: "))
+
+
+@contextmanager
+def heard() -> Generator[list[str]]:
+    """The warnings and errors of hermes-hints, collected as they come; they go to no log."""
+    lines: list[str] = []
+    listener = _Listener(lines)
+    before = logger.propagate
+    logger.addHandler(listener)
+    logger.propagate = False
+    try:
+        yield lines
+    finally:
+        logger.propagate = before
+        logger.removeHandler(listener)

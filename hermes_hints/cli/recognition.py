@@ -1,4 +1,4 @@
-"""What answers at an endpoint, found out by GET requests that carry nothing of hermes-hints."""
+"""What answers at an endpoint, found out by GET requests that carry nothing of hermes-hints; and the profile that fits it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ..endpoints import Endpoint
+from ..privacy import Privacy
+from ..profiles import BUILTIN, Profile
 
-__all__ = ["Recognised", "recognise", "recognise_all"]
+__all__ = ["Recognised", "misfit", "recognise", "recognise_all", "suggested"]
 
 _SECONDS = 1.5
 _SECONDS_FOR_ALL = 8.0
@@ -158,3 +160,30 @@ def _get(endpoint: Endpoint, path: str, key: str | None) -> _Answer:
         return _Answer(response.status, headers, b"".join(pieces))
     finally:
         connection.close()
+
+
+_BY_KIND: Mapping[str, Sequence[str]] = {"LiteLLM": ("litellm", "headers"), "Hermes": ("hermes", "off")}
+_BY_HOST: Mapping[str, Sequence[str]] = {
+    "api.openai.com": ("openai",),
+    "api.anthropic.com": ("anthropic",),
+    "openrouter.ai": ("openrouter", "off"),
+}
+
+
+def suggested(endpoint: Endpoint, kind: str | None) -> tuple[str, Privacy]:
+    """A profile that exists and a privacy, by what the endpoint was recognised as, its host and its reach.
+
+    For a public host every id is a pseudonym, unless the operator asks for something else.
+    """
+    fitting = (*_BY_KIND.get(kind or "", ()), *_BY_HOST.get(endpoint.host, ()), "dispatcher")
+    profile = next(name for name in fitting if name in BUILTIN)
+    return profile, "pseudonymous" if endpoint.reach == "public" and profile != "off" else "raw"
+
+
+def misfit(profile: Profile, kind: str | None) -> str | None:
+    """Why an endpoint of this kind should not have this profile; ``None`` where nothing speaks against it."""
+    if kind == "LiteLLM" and profile.body:
+        return "it passes the object hermes on to the providers behind it"
+    if kind == "Hermes" and profile.headers:
+        return "it would load the stored session that X-Hermes-Session-Id names"
+    return None

@@ -55,6 +55,12 @@ class Surroundings:
         """Which settings these are."""
         return Settings if self.configuration is None else HermesSettings
 
+    @property
+    def isolated(self) -> bool:
+        """Whether the host is told to run plugins in a process of their own, as it reads it (0.22: ``isolation_mode``)."""
+        told = section(self.configuration or {}, "plugins").get("isolation")
+        return str(told or "").strip().lower().replace("-", "_") == "host"
+
     def load_plugins(self, settings: Settings) -> None:
         """Load the hint plugins that a process with these settings would load, by the host's own rule."""
         registry.load(settings, None if self.configuration is None else admission(self.configuration))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from ..endpoints import Endpoint, parse_endpoint, parse_match
+from ..endpoints import CONVERSE, FAMILIES, Endpoint, Family, parse_endpoint, parse_match
+from ..hermes.host import found_at
+from ..outgoing import Outgoing
 from ..settings import Settings
 
-__all__ = ["Target", "find_targets", "named_targets", "single_endpoint"]
+__all__ = ["APIS", "Target", "api_of", "find_targets", "named_targets", "outgoing_to", "single_endpoint"]
 
 _URLS = ("base_url", "url", "api", "baseUrl")
 _KEYS = ("api_key", "apiKey")
@@ -166,16 +167,40 @@ def _key(told: Mapping[str, Any]) -> str | None:
 def _of_hermes(provider: str) -> str:
     """Where a provider that Hermes comes with is reached: by ``hermes_cli.auth`` and ``hermes_constants``."""
     if provider == "openrouter":
-        return str(_found("hermes_constants", "OPENROUTER_BASE_URL") or "")
-    known = _found("hermes_cli.auth", "PROVIDER_REGISTRY")
+        return str(found_at("hermes_constants", "OPENROUTER_BASE_URL") or "")
+    known = found_at("hermes_cli.auth", "PROVIDER_REGISTRY")
     found = cast("Mapping[str, Any]", known).get(provider) if isinstance(known, Mapping) else None
     variable = getattr(found, "base_url_env_var", "")
     told = os.environ.get(variable) if variable else None
     return str(told or getattr(found, "inference_base_url", ""))
 
 
-def _found(module: str, name: str) -> object:
-    try:
-        return getattr(importlib.import_module(module), name, None)
-    except ImportError:
-        return None
+# Of two paths of one API the one that Hermes' own client asks at, which comes later, counts.
+APIS: Mapping[str, Family] = {
+    **{family.api: family for family in FAMILIES.values()},
+    CONVERSE: Family(CONVERSE, body=True, strict=True),
+}
+"""By name."""
+
+_BY_MODE = {"codex_responses": "responses", "anthropic_messages": "messages", "bedrock_converse": CONVERSE}
+
+
+def api_of(api_mode: str | None) -> str:
+    """The API by the name that Hermes' ``api_mode`` has for it; chat completions for any other."""
+    return _BY_MODE.get(api_mode or "", "chat.completions")
+
+
+def outgoing_to(
+    api: str, body: Mapping[str, Any], headers: Mapping[str, Any] | None = None, *, apart: bool = False
+) -> Outgoing:
+    """A request by that API, with as much room as it has; ``apart`` as where plugins run in a process of their own."""
+    family = APIS[api]
+    return Outgoing(
+        api,
+        body,
+        None,
+        headers,
+        body_allowed=family.body and (family.strict or not apart),
+        strict=family.strict,
+        headers_allowed=api != CONVERSE,
+    )

@@ -20,10 +20,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..loopback import error_body, is_local
 from ..receive import Headers, Verdict, read, verify
-from ..record import Record
 from ..rules import Choice, Rules
 from ..signature import Keys
 from ..values import MAX_CHARS
+from ..wire import Record
 from .calls import CallLog, LoggedCall
 from .chat import chat_completion, chat_completion_stream, completion, completion_stream
 from .embeddings import embeddings

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ..call import Call
-from ..record import Record
 from ..rules import Choice
+from ..wire import Record
 from .sample import sample
 
 __all__ = ["Question", "Reply", "Respond", "ToolCall", "canned"]

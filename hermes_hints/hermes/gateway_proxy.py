@@ -18,7 +18,6 @@ from importlib import import_module
 from itertools import islice
 from typing import Any, NamedTuple, cast
 
-from ..asking import ask_async
 from ..ladder import Rung
 from ..notices import once
 from ..openai import installed
@@ -26,7 +25,7 @@ from ..outgoing import Outgoing
 from ..pipeline import Pipeline, Stamp, Testimony
 from ..policy import Decision
 from ..profiles import BUILTIN
-from ..profiles.advertised import MOST_SECONDS
+from ..profiles.advertised import MOST_SECONDS, ask_async
 from .homes import standing
 from .session import Sessions
 from .stack import frames_here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping
 from functools import lru_cache
@@ -9,13 +10,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..endpoints import parse_endpoint
-from ..openai import install_pipeline, installed, uninstall
+from ..openai import install_at, install_pipeline, installed, uninstall
 from ..pipeline import Pipeline
 from ..policy import Decision
 from ..profiles import BUILTIN
 from .configuration import named_home
 
-__all__ = ["Homes", "current", "enter", "leave", "standing"]
+__all__ = ["Homes", "current", "enter", "leave", "stand_at_anthropic", "standing"]
 
 
 class Homes:
@@ -99,3 +100,21 @@ def current() -> str:
 @lru_cache(maxsize=256)
 def _real(named: str) -> str:
     return str(Path(named).expanduser().resolve()) if named else named
+
+
+_CLIENTS = (
+    *("Anthropic", "AsyncAnthropic"),
+    *("AnthropicBedrock", "AsyncAnthropicBedrock"),
+    *("AnthropicVertex", "AsyncAnthropicVertex"),
+)
+
+
+def stand_at_anthropic() -> bool:
+    """Stamp what the Anthropic SDK's clients send too, once the host has imported it; whether that is so.
+
+    The host imports it when it first needs it, which takes a while: that is left to the host.
+    """
+    sdk = sys.modules.get("anthropic")
+    kinds = [kind for name in _CLIENTS if isinstance(kind := getattr(sdk, name, None), type)]
+    install_at(kinds)
+    return bool(kinds)

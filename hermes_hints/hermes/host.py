@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from ..notices import once
 
-__all__ = ["Host", "find_host"]
+__all__ = ["Host", "find_host", "found_at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ class Host:
 def find_host() -> Host:
     """Look the host's doors up in this process."""
     return Host(
-        version=str(_found("hermes_cli", "__version__") or ""),
+        version=str(found_at("hermes_cli", "__version__") or ""),
         session_variable=_callable("gateway.session_context", "get_session_env"),
         conversation=_callable("agent.portal_tags", "get_conversation_context"),
         configuration=_callable("hermes_cli.config", "load_config"),
-        hooks=frozenset(cast("set[str]", _found("hermes_cli.plugins", "VALID_HOOKS") or ())),
+        hooks=frozenset(cast("set[str]", found_at("hermes_cli.plugins", "VALID_HOOKS") or ())),
         current_turn=_callable("agent.relay_runtime", "current_turn"),
         lineage=_lineage_root,
         plugins=_callable("hermes_cli.plugins", "get_plugin_manager"),
@@ -94,7 +94,8 @@ def _lineage_root(session_id: str) -> str | None:
     return lineage[0] if lineage else None
 
 
-def _found(module: str, name: str) -> object:
+def found_at(module: str, name: str) -> object:
+    """A name of one of the host's modules; ``None`` where this version has none."""
     try:
         return getattr(importlib.import_module(module), name, None)
     except ImportError:
@@ -102,5 +103,5 @@ def _found(module: str, name: str) -> object:
 
 
 def _callable(module: str, name: str) -> Callable[..., Any] | None:
-    found = _found(module, name)
+    found = found_at(module, name)
     return cast("Callable[..., Any]", found) if callable(found) else None

@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 from ..notices import once
 from .levers import Levers
-from .recent import Recent
+from .turns import Recent
 
 __all__ = ["Interjections"]
 

@@ -11,9 +11,8 @@ from functools import partial
 from typing import Any, cast
 
 from ..hints import merge_hints
-from .orders import CLEAR, HINT, SHOW, Order, read_command, read_model, read_order
-from .recent import Recent
-from .said import holds, last_of_user, latest
+from .orders import CLEAR, HINT, SHOW, Order, holds, last_of_user, latest, read_command, read_model, read_order
+from .turns import Recent
 
 __all__ = ["Levers", "Place"]
 

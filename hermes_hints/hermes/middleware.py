@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..families import CONVERSE
+from ..endpoints import CONVERSE
 from ..outgoing import Outgoing
 from ..pipeline import Pipeline, Testimony
 from ..wire import TICKET
-from .anthropic import stand_at_anthropic
-from .homes import standing
+from .homes import stand_at_anthropic, standing
 from .levers import Levers
 from .session import Sessions
 from .stack import forked

@@ -14,11 +14,10 @@ from ..errors import ConfigError
 from ..notices import logger, once
 from ..pipeline import Pipeline
 from ..plugins import registry
-from .anthropic import stand_at_anthropic
 from .api_server import serve_callers
 from .configuration import PLACE, PLUGIN, HermesSettings, admission, home, load_settings
 from .gateway_proxy import leave_proxy, stand_at_proxy
-from .homes import current, enter, leave
+from .homes import current, enter, leave, stand_at_anthropic
 from .host import Host, find_host
 from .interjections import Interjections
 from .levers import Levers

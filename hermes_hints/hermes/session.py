@@ -11,9 +11,8 @@ from typing import Any
 from ..identity import NOBODY, Identity
 from ..pipeline import Testimony
 from .host import Host
-from .recent import Recent
 from .stack import Agent, Stack, stack_here
-from .turns import WHO, Turn, Turns, without_who
+from .turns import WHO, Recent, Turn, Turns, without_who
 
 __all__ = ["Sessions"]
 

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..identity import Identity
 from ..pipeline import Testimony
-from .recent import Recent
 
-__all__ = ["WHO", "Turn", "Turns", "without_who"]
+__all__ = ["MOST", "WHO", "Recent", "Turn", "Turns", "without_who"]
+
+MOST = 4096
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class Recent(OrderedDict[_K, _V], Generic[_K, _V]):
+    """The 4,096 entries that were put last."""
+
+    def put(self, key: _K, value: _V) -> None:
+        """Set an entry as the newest, and forget the oldest."""
+        self[key] = value
+        self.move_to_end(key)
+        if len(self) > MOST:
+            self.popitem(last=False)
+
 
 WHO = ("user_id", "user_id_alt", "user_name", "message_id")
 

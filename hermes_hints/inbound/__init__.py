@@ -6,7 +6,6 @@ middleware of `aiohttp` put that before an application and attribute everything 
 
 from __future__ import annotations
 
-from .admission import IDENTITY, Admission, Admitted, Refused
-from .claims import MAX_CHARS, check_mapped
+from .admission import IDENTITY, MAX_CHARS, Admission, Admitted, Refused, check_mapped
 
 __all__ = ["IDENTITY", "MAX_CHARS", "Admission", "Admitted", "Refused", "check_mapped"]

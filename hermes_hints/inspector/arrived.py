@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, cast
 
-from ..families import family_of
+from ..endpoints import family_of
 from ..profiles import Profile
 from ..receive import Verdict, read, verify
 from ..signature import Keys

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, cast, get_args
 
-from ..endpoints import Endpoint
+from ..endpoints import Endpoint, family_of
 from ..errors import ConfigError
 from ..explanation import SHOWN_ONLY, Explanation, Overheard, explained, flat, without_making_a_key
-from ..families import family_of
 from ..identity import Identity
 from ..ladder import Ladder
 from ..outgoing import Outgoing

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from starlette.types import Scope
 
-from ..families import family_of
+from ..endpoints import family_of
 from ..signature import Keys
 from .answers import AnswerReader
 from .arrived import read_request

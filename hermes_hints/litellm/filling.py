@@ -1,4 +1,4 @@
-"""LiteLLM's own fields, filled from the record.
+"""LiteLLM's own fields, filled from the record, and what no provider should see, taken out.
 
 Where each is read, in litellm 1.106.2: the end user in ``get_end_user_id_for_cost_tracking`` (utils.py), the session in
 ``get_standard_logging_payload_trace_id`` (litellm_core_utils/litellm_logging.py) and ``DeploymentAffinityCheck``
@@ -11,12 +11,11 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from ..profiles.writing import tags_of
 from ..receive import Verdict, from_object, read, verify
-from ..record import Record
-from ..tags import tags_of
-from ..wire import BODY_KEY, CALL_FIELDS
+from ..wire import BODY_KEY, CALL_FIELDS, METADATA_PREFIX, Record
 
-__all__ = ["add_tags", "fill", "hear", "own_metadata"]
+__all__ = ["add_tags", "fill", "hear", "own_metadata", "remove"]
 
 Data = dict[str, Any]
 
@@ -120,3 +119,44 @@ def _headers(data: Data) -> dict[str, Any] | None:
 def _default(place: dict[str, Any], key: str, value: object) -> None:
     if value is not None and place.get(key) in (None, ""):
         place[key] = value
+
+
+_HEADER_PREFIX = "x-hermes-"
+
+
+def remove(data: dict[str, Any], record: Record) -> None:
+    """Take the hints out of everything that LiteLLM may forward; ``data`` is changed in place.
+
+    That is the body's ``hermes``, every ``hermes_*`` of its metadata and every ``X-Hermes-*`` of the headers that LiteLLM
+    forwards when it is told to (``forward_client_headers_to_llm_api``); and ``user``, or Anthropic's ``metadata.user_id``,
+    where they only repeat the record's ``user_id``, as hermes-hints itself sends them. What else the caller sent stays.
+    """
+    kept = own_metadata(data)
+    for body in (data, _mapping(data, "extra_body")):
+        body.pop(BODY_KEY, None)
+        metadata = _mapping(body, "metadata")
+        _drop(metadata, METADATA_PREFIX)
+        _drop_repeated(body, "user", record)
+        if metadata is not kept:
+            _drop_repeated(metadata, "user_id", record)
+            if not metadata:
+                body.pop("metadata", None)
+    for place in (kept, _mapping(kept, "requester_metadata")):
+        _drop(place, METADATA_PREFIX)
+    for name in ("headers", "extra_headers"):
+        _drop(_mapping(data, name), _HEADER_PREFIX)
+
+
+def _mapping(place: dict[str, Any], key: str) -> dict[str, Any]:
+    found = place.get(key)
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def _drop_repeated(place: dict[str, Any], key: str, record: Record) -> None:
+    if record.user_id is not None and place.get(key) == record.user_id:
+        del place[key]
+
+
+def _drop(place: dict[str, Any], prefix: str) -> None:
+    for key in [key for key in place if key.lower().startswith(prefix)]:
+        del place[key]

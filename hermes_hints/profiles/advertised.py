@@ -1,16 +1,18 @@
-"""What endpoints say that they take: asked once, and remembered for a while."""
+"""What endpoints say that they take: asked once, by the very client that is about to send something there, and remembered for a while."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Mapping
-from typing import Protocol, cast
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, Protocol, cast
 
 from ..notices import explained, once
 
-__all__ = ["ASK_AGAIN_SECONDS", "MOST_SECONDS", "PATH", "Advertised", "Question", "Tell"]
+__all__ = ["ASK_AGAIN_SECONDS", "MOST_SECONDS", "PATH", "Advertised", "Question", "Tell", "ask", "ask_async"]
 
 PATH = "/capabilities"
 """Under the base URL: where a Hermes API server says it (``_handle_capabilities`` in gateway/platforms/api_server.py)."""
@@ -105,6 +107,20 @@ class Question:
         """What came of it: the JSON that was answered, or why there is none."""
         self._advertised.settle(self._address, _headers_in(answer), failure)
 
+    @contextmanager
+    def asking(self) -> Generator[list[object]]:
+        """Ask inside: what is put into the list is the answer, and an exception is none, which ends here."""
+        answers: list[object] = []
+        failure: BaseException | None = None
+        try:
+            yield answers
+        except BaseException as error:
+            failure = error
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self.answered(answers[0] if answers else None, failure)
+
     @property
     def pending(self) -> bool:
         """Whether the one who asks has no answer yet."""
@@ -124,3 +140,32 @@ def _headers_in(answer: object) -> Said:
     return frozenset(
         header.lower() for name, header in said if str(name).endswith(_FEATURE) and isinstance(header, str)
     )
+
+
+_LOOK_SECONDS = 0.01
+
+
+def ask(client: Any, question: Question) -> None:  # noqa: ANN401 - a client of an SDK
+    """Have the question answered, or wait until another thread has; no longer than some seconds."""
+    if not question.mine:
+        question.wait()
+        return
+    with question.asking() as answers:
+        answers.append(client.get(PATH, cast_to=object, options=_options()))
+
+
+async def ask_async(client: Any, question: Question) -> None:  # noqa: ANN401 - likewise
+    """As `ask`, for a client that is awaited."""
+    if not question.mine:
+        # The SDK runs under any event loop that anyio knows, and so brings it along.
+        sleep: Any = import_module("anyio").sleep
+        until = time.monotonic() + MOST_SECONDS
+        while question.pending and time.monotonic() < until:
+            await sleep(_LOOK_SECONDS)
+        return
+    with question.asking() as answers:
+        answers.append(await client.get(PATH, cast_to=object, options=_options()))
+
+
+def _options() -> dict[str, object]:
+    return {"timeout": MOST_SECONDS, "max_retries": 0}

@@ -1,21 +1,20 @@
-"""Which endpoints were recognised by their answers, in this process or an earlier one."""
+"""Which endpoints were recognised by the headers of their answers, in this process or an earlier one."""
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, Protocol, cast
 
 from ..notices import once
-from ..state_file import replace_json
+from ..state_file import read_state, write_state
 from .builtin import BUILTIN
 from .declaration import Profile
 
-__all__ = ["LOOK_AGAIN_SECONDS", "Learned"]
+__all__ = ["LOOK_AGAIN_SECONDS", "Learned", "Place", "Watch", "watch"]
 
 LOOK_AGAIN_SECONDS = 60.0
 """After an answer that says nothing, an endpoint's next ones are not looked at for so long."""
@@ -27,9 +26,8 @@ _MARK = "x-litellm-"
 _SESSION = "x-hermes-session-id"
 """A Hermes API server says in its answers which of its sessions it has used. Others may repeat what they were sent."""
 _READS_HINTS = "x-hermes-hints"
-_VERSION = 1
+_WHAT = "what was recognised"
 _MOST = 1024
-_MOST_BYTES = 1 << 20
 _GOOD = range(200, 300)
 
 
@@ -132,18 +130,9 @@ class Learned:
 
 
 def _read(file: Path) -> Mapping[str, str]:
-    try:
-        with file.open("rb") as stream:
-            found: object = json.loads(stream.read(_MOST_BYTES))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        message = "hermes-hints: what was recognised before is not known: %s cannot be read"
-        once(logging.WARNING, ("learned", "read"), message, file, cause=error)
-        return {}
-    content: Mapping[str, object] = cast("Mapping[str, object]", found) if isinstance(found, dict) else {}
+    content = read_state(file, _WHAT)
     origins: dict[str, str] = {}
-    for name in _NAMES if content.get("v") == _VERSION else ():
+    for name in _NAMES:
         listed = content.get(name)
         texts = cast("list[object]", listed) if isinstance(listed, list) else []
         origins.update((origin, name) for origin in texts[:_MOST] if isinstance(origin, str))
@@ -154,8 +143,62 @@ def _write(file: Path, known: Mapping[str, str]) -> None:
     """Put the origins into the file beside those of other processes; mode 0600, in one step. Never raises."""
     everyones = sorted({**_read(file), **known}.items())[:_MOST]
     listed = {name: [origin for origin, its in everyones if its == name] for name in _NAMES}
-    try:
-        replace_json(file, {"v": _VERSION, **{name: origins for name, origins in listed.items() if origins}})
-    except (OSError, ValueError) as error:
-        message = "hermes-hints: what was recognised is forgotten when this process ends: %s cannot be written"
-        once(logging.WARNING, ("learned", "write"), message, file, cause=error)
+    write_state(file, {name: origins for name, origins in listed.items() if origins}, _WHAT)
+
+
+class Place(Protocol):
+    """An endpoint, as far as it is known here."""
+
+    @property
+    def origin(self) -> str:
+        """``scheme://host:port``."""
+        ...
+
+
+_PORTS = {"http": 80, "https": 443}
+_hooking = threading.Lock()
+
+
+def watch(learned: Learned, client: Any, endpoint: Place) -> Watch | None:  # noqa: ANN401 - a client of an SDK
+    """Look at the next answer of ``client`` from ``endpoint``."""
+    http = getattr(client, "_client", None)  # where the SDKs keep their HTTP client
+    return Watch(learned, http, endpoint) if hasattr(http, "event_hooks") else None
+
+
+class Watch:
+    """One look at the headers of the answers to one request; the bodies and what the caller gets are not touched."""
+
+    __slots__ = ("_answered", "_http", "_learned", "_look", "_origin", "_place")
+
+    def __init__(self, learned: Learned, http: Any, place: Place) -> None:  # noqa: ANN401 - of either major of httpx
+        self._learned = learned
+        self._http = http
+        self._origin = place.origin
+        self._place = place
+        self._answered = False
+        self._look: Any = self._look_awaited if hasattr(http, "aclose") else self._look_at
+        with _hooking:
+            hooks = http.event_hooks
+            http.event_hooks = {**hooks, "response": [*hooks["response"], self._look]}
+
+    def end(self) -> None:
+        """Take the hook off the HTTP client again."""
+        with _hooking:
+            hooks = self._http.event_hooks
+            self._http.event_hooks = {**hooks, "response": [hook for hook in hooks["response"] if hook != self._look]}
+        if not self._answered:
+            self._learned.overlooked(self._place)
+
+    def _look_at(self, response: Any) -> None:  # noqa: ANN401 - likewise
+        try:
+            url = response.request.url
+            port = url.port or _PORTS.get(url.scheme)
+            if self._origin.rpartition("://")[2] in (f"{url.host}:{port}", f"[{url.host}]:{port}"):
+                self._answered = True
+                self._learned.seen(self._origin, self._place, response.status_code, response.headers)
+        except Exception as error:  # noqa: BLE001 - no request fails because of hints
+            message = "hermes-hints: an answer of %s could not be looked at"
+            once(logging.ERROR, ("watch", type(error)), message, self._origin, cause=error)
+
+    async def _look_awaited(self, response: Any) -> None:  # noqa: ANN401 - likewise
+        self._look_at(response)

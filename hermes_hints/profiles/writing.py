@@ -1,19 +1,32 @@
-"""From a record to what a profile's native names carry. Pure."""
+"""From a record to what a profile's native names carry, on requests and on spans."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol, cast
 from urllib.parse import quote
 
 from ..carriers import digest, encode, request_metadata, routing_token, text_of
-from ..families import CONVERSE
-from ..wire import IDS, MAX_HEADERS_BYTES, NAMES
+from ..endpoints import CONVERSE
+from ..errors import ConfigError
+from ..values import unknown_name
+from ..wire import IDS, MAX_HEADERS_BYTES, NAMES, WIRE_FIELDS
 from .declaration import Native, Natives, Profile
 
-__all__ = ["Hashed", "Request", "native_fields", "native_lines", "value_of", "values_of"]
+__all__ = [
+    "Hashed",
+    "Request",
+    "annotate",
+    "native_fields",
+    "native_lines",
+    "parse_tags",
+    "tags_of",
+    "value_of",
+    "values_of",
+]
 
 Hashed = Callable[[str], str]
 """The pseudonym of a text under the operator's key."""
@@ -195,3 +208,55 @@ def _opened(
         opened = holder[last] = {**cast("Mapping[str, Any]", found)}
     objects[path] = opened
     return opened
+
+
+_API = "opentelemetry.trace"
+
+
+def annotate(attributes: Mapping[str, str]) -> None:
+    """Set what the current span does not have yet. Nothing happens where there is no span that records.
+
+    OpenTelemetry is never imported here: a program whose requests are traced has imported it itself.
+    """
+    api: Any = sys.modules.get(_API)
+    if api is None or not attributes:
+        return
+    span: Any = api.get_current_span()
+    if not span.is_recording():
+        return
+    present: object = getattr(span, "attributes", None)  # the SDK's spans have it, the API's own do not
+    known: Mapping[str, object] = cast("Mapping[str, object]", present) if isinstance(present, Mapping) else {}
+    span.set_attributes({name: value for name, value in attributes.items() if name not in known})
+
+
+_TAGGABLE = tuple(field for field in WIRE_FIELDS if field != "ext")
+
+
+def parse_tags(value: object, where: str) -> tuple[str, ...]:
+    """The fields that are to become tags, as an operator lists them; ``None`` is none. ``where`` is what errors call it.
+
+    Raises:
+        ConfigError: it is no list, or names something that is no field.
+    """
+    if value is None:
+        return ()
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        msg = f"{where} is {value!r:.80}; write a list of fields, such as [platform, purpose]"
+        raise ConfigError(msg)
+    fields = tuple(map(str, cast("Sequence[object]", value)))
+    for field in fields:
+        if field not in _TAGGABLE:
+            raise ConfigError(unknown_name(where, field, _TAGGABLE))
+    return fields
+
+
+def tags_of(record: Mapping[str, Any], fields: Iterable[str]) -> list[str]:
+    """The tags for the fields that have a value, in their order; of labels there is one for each. Pure."""
+    tags: list[str] = []
+    for field in fields:
+        value = record.get(field)
+        if isinstance(value, tuple | list):
+            tags.extend(f"{field}:{item}" for item in cast("Iterable[object]", value))
+        elif value is not None:
+            tags.append(f"{field}:{text_of(value)}")
+    return tags

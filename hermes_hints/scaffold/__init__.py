@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .command import add_arguments, run
+from .command import run
 from .names import PluginName, plugin_name
 from .writing import Kind, write_plugin
 
-__all__ = ["Kind", "PluginName", "add_arguments", "plugin_name", "run", "write_plugin"]
+__all__ = ["Kind", "PluginName", "plugin_name", "run", "write_plugin"]

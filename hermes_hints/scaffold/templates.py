@@ -74,7 +74,7 @@ plugins:
 ## Work on it
 
 ```sh
-python -m pip install hermes-hints pytest
+python -m pip install 'hermes-hints[testing]'
 python -m pytest
 python -m pytest --pyargs hermes_hints.testing.conformance --hint-plugin $path
 ```
@@ -107,7 +107,7 @@ dependencies = ["hermes-hints"]
 $name = "$module"
 
 [dependency-groups]
-test = ["pytest>=8"]
+test = ["hermes-hints[testing]"]
 
 [tool.hatch.build.targets.wheel]
 packages = ["src/$module"]

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..record import Record
-from ..wire import VERSION, WIRE_FIELDS
+from ..wire import VERSION, WIRE_FIELDS, Record
 
 __all__ = ["FILE", "schema"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..call import CALL_FIELDS, Call
+from ..endpoints import FAMILIES
 from ..errors import ConfigError
-from ..families import FAMILIES
 from ..identity import NOBODY, Identity
 from ..outgoing import Outgoing
 from ..values import unknown_name

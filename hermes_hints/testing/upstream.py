@@ -15,7 +15,7 @@ from io import BufferedIOBase
 from typing import Any, Self, cast
 
 from ..receive import read
-from ..record import Record
+from ..wire import Record
 from .completions import answer_to
 
 __all__ = ["FakeUpstream", "ReceivedRequest"]

@@ -126,3 +126,21 @@ def test_the_docs_name_every_command_and_every_flag():
         assert f"\n## {name}\n" in docs
         flags = {flag for action in command._actions for flag in action.option_strings}
         assert {flag for flag in flags - identity - {"-h", "--help"} if f"`{flag}" not in docs} == set()
+
+
+@pytest.mark.parametrize(
+    ("absent", "arguments", "extra"),
+    [
+        ("hermes_hints.inspector", ["inspect", "--upstream", "http://127.0.0.1:9/v1"], "inspect"),
+        ("hermes_hints.scaffold", ["new", "ops-first"], "testing"),
+    ],
+)
+def test_a_command_that_is_not_installed_says_what_brings_it(absent, arguments, extra, monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("HERMES_HOME", str(tmp_path))
+    monkeypatch.setitem(sys.modules, absent, None)
+    monkeypatch.delitem(sys.modules, f"{absent}.command", raising=False)
+
+    assert main(arguments) == 2
+
+    told = f"hermes-hints: {arguments[0]} is not part of this installation: pip install 'hermes-hints[{extra}]'\n"
+    assert capsys.readouterr() == ("", told)

@@ -7,7 +7,7 @@ import difflib
 import pytest
 import yaml
 
-from hermes_hints.cli.insertion import with_first_entry
+from hermes_hints.cli.setup import with_first_entry
 from hermes_hints.errors import ConfigError
 
 pytest.importorskip("ruamel.yaml")

@@ -26,6 +26,7 @@ RUN_BY: Mapping[str, tuple[str, str]] = {
     "hermes plugins enable hermes-hints": ("tests/e2e/test_install.py", "readme_install_block()]"),
     "pip install 'hermes-hints[dispatcher]'": (".ci/check-wheel", "[dispatcher]"),
     "pip install 'hermes-hints[inspect]'": (".ci/check-wheel", "[inspect]"),
+    "pip install 'hermes-hints[testing]'": (".ci/check-wheel", "[testing]"),
     "pip install 'litellm[proxy]==1.106.2' hermes-hints": (
         "tests/e2e/harness/litellm_proxy.py",
         "litellm[proxy]==1.106.2",

@@ -14,7 +14,7 @@ from hermes_hints import plugins
 from hermes_hints.cli.targets import find_targets
 from hermes_hints.hermes.configuration import HermesSettings, load_settings
 from hermes_hints.inbound import Admission
-from hermes_hints.litellm.configuration import read_configuration
+from hermes_hints.litellm.callback import read_configuration
 from hermes_hints.rules import parse_rules
 
 LITELLM = {"litellm_settings", "callback_settings", "general_settings", "router_settings", "model_list"}

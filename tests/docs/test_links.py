@@ -9,7 +9,7 @@ from pages import CHECKOUT, pages, prose, text_of
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)(?:\s+\"[^\"]*\")?\)|(?:href|src|srcset)=\"([^\"]+)\"")
 HEADING = re.compile(r"^#{1,6} +(.+?)\s*$", re.MULTILINE)
-FILE = re.compile(r"`((?:tests|docs|hermes_hints|plugins)/[\w./*-]+)(?:::\w+)?`")
+FILE = re.compile(r"`((?:tests|docs|devtools|hermes_hints|plugins)/[\w./*-]+)(?:::\w+)?`")
 
 
 def anchors(text):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_folders_are_put_where_they_belong_and_enabled(hinted_host: Environment,
 
 @pytest.mark.parametrize("kind", ["folder", "package"])
 def test_a_new_one_counts_when_it_is_enabled(hinted_host: Environment, tmp_path: Path, kind: str) -> None:
-    new = [hinted_host.programs / "hermes-hints", "new", "ops-first", "--directory", tmp_path]
+    new = [sys.executable, "-m", "hermes_hints.cli", "new", "ops-first", "--directory", tmp_path]
     subprocess.run([*new, *(["--package"] if kind == "package" else [])], check=True, stdout=subprocess.DEVNULL)
     written = tmp_path / "ops-first"
     (hook,) = written.rglob("__init__.py")

@@ -7,7 +7,7 @@ from openai import OpenAI
 from openai._models import FinalRequestOptions
 
 from hermes_hints import uninstall
-from hermes_hints.hermes.anthropic import stand_at_anthropic
+from hermes_hints.hermes.homes import stand_at_anthropic
 
 from host_in_process import ALICE, Place  # isort: skip
 

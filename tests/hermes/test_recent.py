@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from host_in_process import ALICE, BOB, Place
 
-from hermes_hints.hermes.recent import MOST, Recent
-from hermes_hints.hermes.turns import Turn, Turns
+from hermes_hints.hermes.turns import MOST, Recent, Turn, Turns
 from hermes_hints.identity import Identity
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hermes_hints.errors import ConfigError
-from hermes_hints.litellm.configuration import Configuration, read_configuration
+from hermes_hints.litellm.callback import Configuration, read_configuration
 
 KEY = "sixteen bytes or more"
 

@@ -7,10 +7,9 @@ import hashlib
 import pytest
 
 from hermes_hints import Identity
-from hermes_hints.litellm.filling import fill, hear
-from hermes_hints.litellm.removing import remove
+from hermes_hints.litellm.filling import fill, hear, remove
 from hermes_hints.receive import read
-from hermes_hints.record import Record
+from hermes_hints.wire import Record
 
 ALICE = Record(
     user_id="@alice:example.org",

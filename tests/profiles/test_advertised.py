@@ -116,7 +116,7 @@ def test_one_that_does_not_say_gets_what_the_operator_named_it_for(answer, herme
 
 
 def test_one_that_hangs_holds_up_the_first_request_and_no_other(hermes, monkeypatch):
-    monkeypatch.setattr("hermes_hints.asking.MOST_SECONDS", 0.05)
+    monkeypatch.setattr("hermes_hints.profiles.advertised.MOST_SECONDS", 0.05)
     never = threading.Event()
     hermes.said = Answer(content={}, wait_for=never)
     with wrap(client_of(hermes), identity=WHO, settings=settings(hermes)) as client:

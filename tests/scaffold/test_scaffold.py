@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import shlex
@@ -15,8 +14,9 @@ import yaml
 
 import hermes_hints
 from hermes_hints import ConfigError
+from hermes_hints.cli import main
 from hermes_hints.finding import imported
-from hermes_hints.scaffold import add_arguments, plugin_name, run, write_plugin
+from hermes_hints.scaffold import plugin_name, write_plugin
 from hermes_hints.testing import HintsBench
 
 KINDS = ["folder", "package"]
@@ -161,10 +161,8 @@ def test_where_nothing_can_be_written_nothing_is_left(tmp_path, monkeypatch):
 @pytest.mark.parametrize("package", [[], ["--package"]])
 def test_the_command_says_what_it_wrote_and_what_is_next(tmp_path, monkeypatch, capsys, package):
     monkeypatch.chdir(tmp_path)
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
 
-    assert run(parser.parse_args(["ops-first", "--directory", "my hints", *package])) == 0
+    assert main(["new", "ops-first", "--directory", "my hints", *package]) == 0
 
     listed, _, following = capsys.readouterr().out.partition("\n\n")
     files = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]

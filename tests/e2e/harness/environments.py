@@ -21,7 +21,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PROJECT = Path(os.environ.get("HERMES_HINTS_WHEEL") or CHECKOUT)
-"""What is tested: a wheel, as in `make e2e`, or else this checkout."""
+"""What is tested: the wheel of hermes-hints, as in `make e2e`, or else this checkout."""
 ENVIRONMENTS = CHECKOUT / ".environments"
 
 HERMES_0_19 = "hermes-agent==0.19.0"

@@ -1,4 +1,4 @@
-"""``inspect``: look at calls while they pass."""
+"""The command ``inspect``: look at calls while they pass."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import logging
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 
 from ..endpoints import Endpoint, parse_endpoint
@@ -13,8 +14,8 @@ from ..errors import ConfigError
 from ..plugins import registry
 from ..policy import Policy
 from ..settings import Settings
-from .status import OK
-from .surroundings import Surroundings
+from .running import Inspector, Options, serve
+from .upstream import parse_upstream
 
 __all__ = ["run"]
 
@@ -22,22 +23,16 @@ _MOST_KEPT = 10_000
 _LAST_PORT = 65_535
 
 
-def run(args: argparse.Namespace, surroundings: Surroundings, _heard: list[str]) -> int:
-    """Pass calls on and show them, until a signal ends it.
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Pass calls on and show them, until a signal ends it: 0.
 
     Raises:
-        ConfigError: the settings do not load, an argument has a value that cannot be, or what it needs is not installed.
+        ConfigError: an argument has a value that cannot be, or the endpoint may not be stood before.
     """
-    try:
-        from ..inspector import Inspector, Options, parse_upstream, serve  # noqa: PLC0415 - not part of the base install
-    except ModuleNotFoundError as error:
-        raise ConfigError(str(error)) from error
     if not 1 <= args.hints_keep <= _MOST_KEPT:
         msg = f"--keep: is {args.hints_keep}; keep from 1 to {_MOST_KEPT} calls"
         raise ConfigError(msg)
     upstream = parse_upstream(args.hints_upstream)
-    settings = surroundings.settings()
-    surroundings.load_plugins(settings)
     _refuse_more(settings, upstream.endpoint, args.hints_host, args.hints_port)
     profiles = {**settings.known_profiles(), **registry.profiles}
     page_port = None if args.hints_no_page else args.hints_page_port
@@ -45,11 +40,9 @@ def run(args: argparse.Namespace, surroundings: Surroundings, _heard: list[str])
     inspector = Inspector(upstream, options, settings, profiles)
     logging.getLogger("httpcore").setLevel(logging.WARNING)  # below that it writes down headers, keys among them
     signal.signal(signal.SIGTERM, _end)
-    try:
+    with suppress(KeyboardInterrupt):
         serve(inspector, json_lines=args.hints_json)
-    except KeyboardInterrupt:
-        return OK
-    return OK
+    return 0
 
 
 def _refuse_more(settings: Settings, upstream: Endpoint, host: str, port: int) -> None:
@@ -77,4 +70,4 @@ def _refuse_more(settings: Settings, upstream: Endpoint, host: str, port: int) -
 
 def _end(_signal: int, _frame: FrameType | None) -> None:
     """End as after an interrupt, so that the terminal is left as it was."""
-    sys.exit(OK)
+    sys.exit(0)
