@@ -51,7 +51,7 @@ def test_it_is_what_a_real_request_carries(operator, upstream):
         settings={"hints_directory": operator.home / "hints", "budget_ms": 1000},
     )
     scope = identify(user_id="@alice:example.org", user_name="Alice Müller", chat_id="!ops", session_id="s-1")
-    with scope, calling(purpose="report"), hint(priority="high", labels=["a", "b"], ext={"acme.deep": True}):
+    with client, scope, calling(purpose="report"), hint(priority="high", labels=["a", "b"], ext={"acme.deep": True}):
         client.chat.completions.create(**body)
     sent = upstream.only
     lines = {name.lower().removeprefix("x-hermes-"): value for name, value in told["headers"].items()}
@@ -170,7 +170,7 @@ def test_pseudonyms_under_the_operator_s_own_key_are_those_that_are_sent(operato
     told = explained(operator, "--base-url", upstream.base_url, "--user-id", "@alice:example.org")
 
     client = wrap(OpenAI(base_url=upstream.base_url, api_key="k"), settings={"privacy": "pseudonymous"})
-    with identify(user_id="@alice:example.org"):
+    with client, identify(user_id="@alice:example.org"):
         client.models.list()
         client.chat.completions.create(model="m", messages=[])
     assert told["headers"]["X-Hermes-User-Id"] == upstream.last.header("X-Hermes-User-Id")
