@@ -1,4 +1,4 @@
-"""The model endpoints that a Hermes is configured to use."""
+"""The model endpoints that a Hermes is configured to use, and what the APIs that it speaks may carry."""
 
 from __future__ import annotations
 

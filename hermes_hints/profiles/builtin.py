@@ -217,10 +217,7 @@ _PERSON: Natives = {
 }
 _MORE: Natives = each(
     "hermes.<name>",
-    (
-        *("chat_id", "chat_type", "thread_id", "platform", "turn_id", "request_id", "purpose", "agent", "profile"),
-        *("user_intent", "command_origin", "requested_model", "priority", "experiment_arm", "cost_center"),
-    ),
+    (*_PLACE, "turn_id", "request_id", "purpose", "agent", "profile", *_HINTS),
 )
 
 _TRACES = (
