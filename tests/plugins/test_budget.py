@@ -139,7 +139,7 @@ def late(seconds, release):
 
 def test_one_that_takes_too_long_again_and_again(release, hinted):
     register(Good)
-    register(late(0.25, release), name="slow")
+    register(late(0.8, release), name="slow")
     hang_until_set_aside(hinted)
 
 
@@ -167,7 +167,7 @@ def test_where_it_is_the_machine_that_is_late_nobody_is_blamed(release, hinted, 
         hand_over(job)
 
     monkeypatch.setattr(isolation, "_hand_over", hand_over_late)
-    register(late(0.25, release), name="slow")
+    register(late(0.8, release), name="slow")
     assert [hinted() for _ in range(2 * isolation._STRIKES)] == [{}] * 2 * isolation._STRIKES
     assert listed("slow").state == "loaded"
 
