@@ -43,6 +43,7 @@ def shell(tmp_path):
     programs.mkdir()
     fetch = "import sys, urllib.request as u; print(u.urlopen(sys.argv[2]).read().decode())"
     shims = {
+        "python3": 'mkdir -p "$3/bin" && : > "$3/bin/activate"\n',
         "python": f'[ "$2" = pip ] && exit\nexec {sys.executable} "$@"\n',
         "hermes-hints": f'exec {sys.executable} -m hermes_hints.cli "$@"\n',
         "curl": f'exec {sys.executable} -c "{fetch}" "$@"\n',
