@@ -8,8 +8,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 from starlette.background import BackgroundTask
 
+from hermes_hints import Record
 from hermes_hints.receive import read
-from hermes_hints.record import Record
 
 app = FastAPI()
 upstream = httpx.AsyncClient(base_url=os.environ["UPSTREAM"], timeout=600)
