@@ -85,13 +85,9 @@ class Sending:
             return
         try:
             present = request.headers
-            kept = present.raw
             added = [(name.encode(), line.encode()) for name, line in self._stamp.carriers.headers.items()]
-            taken = {name.lower() for name, _ in kept}
-            if not taken.isdisjoint([name.lower() for name, _ in added]):
-                ours = {name.lower() for name, _ in added}
-                kept = [item for item in kept if item[0].lower() not in ours]
-            both = kept + added
+            ours = {name.lower() for name, _ in added}
+            both = [item for item in present.raw if item[0].lower() not in ours] + added
             # Told here, or the HTTP client would try it on every header again.
             plain = b"".join([line for _, line in both]).isascii()
             request.headers = type(present)(both, "ascii" if plain else None)

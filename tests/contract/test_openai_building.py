@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import openai
 import pytest
-from clients import KINDS, ask, result
+from clients import KINDS, ask
 from upstream import Answer
 
 from hermes_hints import install, wrap
@@ -26,11 +26,6 @@ def door(request):
     return stamp
 
 
-def only(upstream):
-    (request,) = upstream.received
-    return request
-
-
 @pytest.mark.parametrize("kind", KINDS, indirect=True)
 def test_a_client_that_is_built_upon_builds_in_its_own_way(door, clients, upstream, monkeypatch):
     """Its subclass answers for the requests itself: with nothing known of how, the options have all there is."""
@@ -42,8 +37,8 @@ def test_a_client_that_is_built_upon_builds_in_its_own_way(door, clients, upstre
 
     monkeypatch.setattr(type(clients), "type", Own)
     clients.run(ask(door(clients.make())))
-    assert only(upstream).lines["user-id"] == "alice"
-    assert only(upstream).header("X-Own") == "1"
+    assert upstream.only.lines["user-id"] == "alice"
+    assert upstream.only.header("X-Own") == "1"
 
 
 def test_another_wrapper_where_requests_are_built(door, clients, upstream):
@@ -56,8 +51,8 @@ def test_another_wrapper_where_requests_are_built(door, clients, upstream):
 
     client._build_request = building
     clients.run(ask(client))
-    assert only(upstream).lines["user-id"] == "alice"
-    assert only(upstream).header("X-Own") == "1"
+    assert upstream.only.lines["user-id"] == "alice"
+    assert upstream.only.header("X-Own") == "1"
 
 
 def test_a_wrapper_below_that_changes_the_body(clients, upstream):
@@ -70,8 +65,8 @@ def test_a_wrapper_below_that_changes_the_body(clients, upstream):
 
     client.request = changing
     clients.run(ask(wrap(client, identity=WHO, settings=SETTINGS)))
-    assert only(upstream).json["model"] == "another"
-    assert only(upstream).lines["user-id"] == "alice"
+    assert upstream.only.json["model"] == "another"
+    assert upstream.only.lines["user-id"] == "alice"
 
 
 def test_what_a_wrapper_below_has_the_client_ask_elsewhere_is_not_completed(clients, upstream, elsewhere):
@@ -89,8 +84,8 @@ def test_what_a_wrapper_below_has_the_client_ask_elsewhere_is_not_completed(clie
 
     client.request = asking_async if clients.asynchronous else asking
     clients.run(ask(wrap(client, identity=WHO, settings=SETTINGS)))
-    assert not only(elsewhere).lines
-    assert only(upstream).lines["user-id"] == "alice"
+    assert not elsewhere.only.lines
+    assert upstream.only.lines["user-id"] == "alice"
 
 
 def test_each_header_arrives_once(door, clients, upstream):
@@ -99,15 +94,11 @@ def test_each_header_arrives_once(door, clients, upstream):
     client._client.headers["x-hermes-user-id"] = "stale"
     client._client.headers["X-Motto"] = "grüß"
     clients.run(ask(door(client)))
-    assert only(upstream).lines["user-id"] == "alice"
-    assert only(upstream).header("X-Motto") is not None
+    assert upstream.only.lines["user-id"] == "alice"
+    assert upstream.only.header("X-Motto") is not None
 
 
 def test_a_retry_is_completed_too(door, clients, upstream):
-    upstream.rules.append(lambda request: Answer(503, b"") if len(upstream.received) == 1 else None)
-
-    async def main():
-        await result(ask(door(clients.make(max_retries=1))))
-
-    clients.run(main())
+    upstream.queue.append(Answer(503))
+    clients.run(ask(door(clients.make(max_retries=1))))
     assert [request.lines["user-id"] for request in upstream.received] == ["alice", "alice"]
