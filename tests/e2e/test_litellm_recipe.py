@@ -112,7 +112,9 @@ def test_the_rows_in_its_database_add_up_to_the_calls_made(stage: Stage) -> None
     assert counted == dict.fromkeys(((person, room) for person in PEOPLE for room in ROOMS), 3)
     assert {row["session_id"] for row in rows} == {"session-in-ops", "session-in-lab"}
     assert [row["spend"] for row in rows] == pytest.approx([0.000003] * made)
-    assert waited_for(lambda: stage.spent(PEOPLE[0]), bool) == pytest.approx(6 * 0.000003)
+    # LiteLLM adds up what people spent in batches, of which one may hold some of the six calls.
+    spent = waited_for(lambda: stage.spent(PEOPLE[0]), lambda spent: spent > 5.5 * 0.000003)
+    assert spent == pytest.approx(6 * 0.000003)
 
 
 @pytest.mark.parametrize("profile", ["litellm", "dispatcher"])
