@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
@@ -26,12 +26,14 @@ from .wire import (
 __all__ = [
     "MAX_PAIRS",
     "Carriers",
+    "Line",
     "Repeats",
     "body_object",
     "decode",
     "digest",
     "encode",
     "headers",
+    "lines_of",
     "metadata",
     "request_metadata",
     "routing_token",
@@ -45,7 +47,12 @@ _CONVERSE_CHARS = 256
 _NOT_CONVERSE = re.compile(r"[^a-zA-Z0-9\s:_@$#=/+,.-]", re.ASCII)
 """What keys and values of Bedrock's ``requestMetadata`` may not hold (botocore's model of ``bedrock-runtime``)."""
 
+_PLAIN = re.compile(r"(?! )[ -$&-~]*(?<! )")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,256}")
+
+
+Line = tuple[bytes, bytes, bytes]
+"""A header as httpx keeps it: its name, that in lower case, its value."""
 
 
 class Carriers(NamedTuple):
@@ -54,6 +61,8 @@ class Carriers(NamedTuple):
     headers: Mapping[str, str]
     body: Mapping[str, Any]
     """Top-level fields of the body: ``hermes``, ``metadata`` (with the caller's own pairs) and native ones."""
+    lines: Sequence[Line] = ()
+    """The headers as `lines_of` makes them, where they are known already."""
 
 
 def body_object(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,6 +138,11 @@ def headers(record: Mapping[str, Any], taken: Collection[str], left: int = MAX_H
     return lines
 
 
+def lines_of(written: Mapping[str, str]) -> list[Line]:
+    """Headers as bytes."""
+    return [(name.encode(), name.lower().encode(), text.encode()) for name, text in written.items()]
+
+
 class Repeats:
     """Writes one record after another into metadata and headers, beside nothing of the caller's own.
 
@@ -142,39 +156,45 @@ class Repeats:
         self._left = left
         self._before: dict[object, _Written] = {}
 
-    def write(self, record: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
-        """What `metadata` and `headers` make of the record; new mappings each time."""
+    def write(self, record: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str], list[Line]]:
+        """What `metadata`, `headers` and `lines_of` make of the record; new ones each time."""
         conversation = record.get("conversation_id")
         before = self._before.get(conversation)
-        both = None if before is None else before.again(record)
-        if both is None:
-            both = metadata(record, ()), headers(record, (), self._left)
-            kept = _written(record, *both)
+        written = None if before is None else before.again(record)
+        if written is None:
+            pairs, named = metadata(record, ()), headers(record, (), self._left)
+            written = pairs, named, lines_of(named)
+            kept = _written(record, *written)
             if kept is not None:
                 if len(self._before) >= _MOST_CONVERSATIONS:
                     self._before.clear()
                 self._before[conversation] = kept
-        return both
+        return written
 
 
 class _Written(NamedTuple):
     record: Mapping[str, Any]
     differing: Mapping[str, Any]
     pairs: Mapping[str, str]
-    lines: Mapping[str, str]
+    headers: Mapping[str, str]
+    lines: Sequence[Line]
+    """But that of the ticket, which is the last."""
 
-    def again(self, record: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]] | None:
+    def again(self, record: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str], list[Line]] | None:
         """The same for another record; ``None`` where that differs in more."""
         if len(record) != len(self.record) or {**record, **self.differing} != self.record:
             return None
-        pairs, lines = {**self.pairs}, {**self.lines}
+        pairs = {**self.pairs}
         for field, key in _DIFFERING_PAIRS:
             if key in pairs:
-                pairs[key] = text = text_of(record[field])
+                value = record[field]
+                pairs[key] = text = value if type(value) is str else text_of(value)
                 if len(text) > MAX_CHARS:
                     return None
-        lines[TICKET] = encode(record["request_id"])
-        return (pairs, lines) if lines[TICKET] else None
+        ticket = encode(record["request_id"])
+        if not ticket:
+            return None
+        return pairs, {**self.headers, TICKET: ticket}, [*self.lines, (*_TICKET_NAMES, ticket.encode())]
 
 
 _MOST_CONVERSATIONS = 1024
@@ -182,7 +202,12 @@ _DIFFERING = ("request_id", "turn_id", "call")
 _DIFFERING_PAIRS = tuple((field, METADATA_PREFIX + field) for field in _DIFFERING)
 
 
-def _written(record: Mapping[str, Any], pairs: Mapping[str, str], lines: Mapping[str, str]) -> _Written | None:
+_TICKET_NAMES = (TICKET.encode(), TICKET.lower().encode())
+
+
+def _written(
+    record: Mapping[str, Any], pairs: Mapping[str, str], named: Mapping[str, str], lines: Sequence[Line]
+) -> _Written | None:
     """What to keep of a record.
 
     ``None`` where other ids might change what there is room for, or where values that are equal are written in different
@@ -190,13 +215,15 @@ def _written(record: Mapping[str, Any], pairs: Mapping[str, str], lines: Mapping
     """
     ext: Mapping[str, Any] = record.get("ext", {})
     differing = {field: record[field] for field in _DIFFERING if field in record}
-    if TICKET not in lines or sum(map(len, lines.values())) > MAX_HEADERS_BYTES // 4:
+    if TICKET not in named or sum(map(len, named.values())) > MAX_HEADERS_BYTES // 4:
         return None
     if any(len(text_of(value)) > MAX_CHARS for value in differing.values()):
         return None
     if any(type(value) is not str for value in ext.values()):
         return None
-    return _Written({**record, "ext": {**ext}} if ext else {**record}, differing, {**pairs}, {**lines})
+    kept = {**record, "ext": {**ext}} if ext else {**record}
+    others = [line for line in lines if line[0] != _TICKET_NAMES[0]]
+    return _Written(kept, differing, {**pairs}, {**named}, others)
 
 
 @lru_cache(maxsize=4096)
@@ -221,14 +248,7 @@ def encode(value: object) -> str:
     percent-encoded, so that `decode` gives the text back. What is too long is cut between characters.
     """
     text = value if type(value) is str else text_of(value)
-    if (
-        len(text) <= MAX_HEADER_BYTES
-        and text.isascii()
-        and text.isprintable()
-        and "%" not in text
-        and text[:1] != " "
-        and text[-1:] != " "
-    ):
+    if len(text) <= MAX_HEADER_BYTES and _PLAIN.fullmatch(text) is not None:
         return text
     return _encode(text[: MAX_HEADER_BYTES * 2])
 

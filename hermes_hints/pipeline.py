@@ -168,10 +168,11 @@ class Pipeline:
         rung = self.ladder.rung(decision.endpoint.origin, model) if self.ladder.holds_any else Rung.FULL
         if rung is Rung.BARE:
             return None
-        told = self._told(identity, facts)
-        if told is None:
-            return None
-        identity, facts = told
+        if identity is None and self.witness is not None:
+            witnessed = self.witness.here()
+            if witnessed is None:
+                return None
+            identity, facts = witnessed[0], {**witnessed[1], **facts}
         ambient = current()
         untouched = outgoing.untouched()
         own = {} if untouched else outgoing.own_fields()
@@ -190,7 +191,8 @@ class Pipeline:
             merge_hints(hints, ambient.hints)
         hints.update(own)
         record = {**said, **call, **hints}
-        record = guarded(record, decision.privacy, self._keyring)
+        if decision.privacy != "raw":
+            record = guarded(record, decision.privacy, self._keyring)
         # A message has a place of its own for the user, which `_carriers` knows.
         narrow = outgoing.strict or outgoing.api == "messages"
         open_to_all = outgoing.body_allowed and outgoing.headers_allowed and not narrow
@@ -216,15 +218,6 @@ class Pipeline:
             who = Identity(**{field: own.pop(field) for field in Identity.model_fields if field in own}).over(who)
         return who
 
-    def _told(
-        self, identity: Identity | None, facts: Mapping[str, Any]
-    ) -> tuple[Identity | None, Mapping[str, Any]] | None:
-        """What the door knows, or else what the host does; ``None`` when the host wants the request left alone."""
-        if identity is not None or self.witness is None:
-            return identity, facts
-        witnessed = self.witness.here()
-        return None if witnessed is None else (witnessed[0], {**witnessed[1], **facts})
-
     @staticmethod
     def _described(call: dict[str, Any], outgoing: Outgoing, decision: Decision, model: object) -> Call:
         return Call.about(
@@ -240,10 +233,11 @@ class Pipeline:
 
     def _all_three(self, record: dict[str, Any]) -> Carriers:
         """What `_carriers` comes to for the profile ``dispatcher`` and a request of which all places are free, sooner."""
-        pairs, lines = self._repeats.write(record)
+        pairs, named, lines = self._repeats.write(record)
         if self._signing_key is not None:
-            lines[SIGNATURE] = sign(record, self._signing_key)
-        return Carriers(lines, {BODY_KEY: carriers.body_object(record), "metadata": pairs})
+            named[SIGNATURE] = signature = sign(record, self._signing_key)
+            lines += carriers.lines_of({SIGNATURE: signature})
+        return Carriers(named, {BODY_KEY: carriers.body_object(record), "metadata": pairs}, lines)
 
     def _carriers(self, outgoing: Outgoing, decision: Decision, rung: Rung, record: dict[str, Any]) -> Carriers:
         profile = decision.profile

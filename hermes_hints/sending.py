@@ -7,9 +7,12 @@ works without importing openai. Options are replaced, never changed: their parts
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import operator
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol, cast
 
+from .carriers import Line, lines_of
 from .endpoints import Family, family_of
 from .ladder import Rung
 from .notices import once
@@ -49,7 +52,8 @@ class Sending:
         self._pipeline = pipeline
         self._stamp = stamp
         self._refused: tuple[Stamp, Exception, bool] | None = None
-        self.watch = None if stamp is None else pipeline.watch(client, stamp.decision)
+        seen = stamp is not None and stamp.decision.recognisable
+        self.watch = pipeline.watch(client, stamp.decision) if stamp is not None and seen else None
         """Looks at the answer where it may tell what the endpoint is; to be ended by whoever sends."""
 
     def unstamped(self, options: Any) -> Any:
@@ -84,13 +88,8 @@ class Sending:
         if self._stamp is None or not self._stamp.carriers.headers:
             return
         try:
-            present = request.headers
-            added = [(name.encode(), line.encode()) for name, line in self._stamp.carriers.headers.items()]
-            ours = {name.lower() for name, _ in added}
-            both = [item for item in present.raw if item[0].lower() not in ours] + added
-            # Told here, or the HTTP client would try it on every header again.
-            plain = b"".join([line for _, line in both]).isascii()
-            request.headers = type(present)(both, "ascii" if plain else None)
+            carried = self._stamp.carriers
+            _add(request, carried.lines or lines_of(carried.headers))
         except Exception as problem:  # noqa: BLE001 - no request fails because of hints
             _own_failure(problem, "a request could not be given its headers and goes on without them")
 
@@ -124,6 +123,31 @@ class Sending:
             except Exception as problem:  # noqa: BLE001 - the answer is good
                 _own_failure(problem, "what an endpoint refuses could not be remembered")
             self._refused = None
+
+
+def _add(request: Any, lines: Sequence[Line]) -> None:
+    """Give ``request`` these headers, instead of those that it has of the same names."""
+    present = request.headers
+    ours = set(map(_lower, lines))
+    if _listing(type(present)):
+        # Anything that httpx itself offers encodes, or compares, each header with every other again.
+        held: list[Line] = present._list  # noqa: SLF001
+        if not ours.isdisjoint(map(_lower, held)):
+            held[:] = [line for line in held if line[1] not in ours]
+        held.extend(lines)
+    else:
+        kept = [(name, value) for name, value in present.raw if name.lower() not in ours]
+        request.headers = type(present)([*kept, *((name, value) for name, _, value in lines)])
+
+
+_lower = operator.itemgetter(1)
+
+
+@lru_cache(maxsize=8)
+def _listing(kind: type[Any]) -> bool:
+    """Whether headers of this ``kind`` are kept in ``_list`` as `Line`, as both majors of httpx do."""
+    tried = kind([(b"A", b"b")])
+    return kind.__module__.startswith("httpx") and getattr(tried, "_list", None) == [(b"A", b"a", b"b")]
 
 
 def _own_failure(problem: Exception, what: str) -> None:
