@@ -201,8 +201,7 @@ class _Door:
 
     def builds(self, client: Any) -> bool:
         """Whether the requests of ``client`` pass `build`, with nothing in front."""
-        kind: Any = type(client)
-        building = vars(client).get(_BUILD) or getattr(kind, _BUILD, None)
+        building = _attributes(client).get(_BUILD) or getattr(cast("Any", type(client)), _BUILD, None)
         return building is not None and building is self._fitted.get(_BUILD)
 
     def build(self, inner: Callable[..., Any], options: Any, rest: dict[str, Any]) -> Any:
@@ -307,8 +306,9 @@ class _ClientDoor(_Door):
         self.stand_at(client, fitted)
 
     def _inner(self, client: Any, name: str) -> Callable[..., Any]:
-        before = self._before.get(name)
-        return _bound(getattr(type(client), name), client) if before is None else before
+        if name in self._before:
+            return cast("Callable[..., Any]", self._before[name])
+        return _bound(_method(client, name), client)
 
     def _request_of(self, client: Any) -> Callable[..., Any]:
         if self._asynchronous:
@@ -349,9 +349,8 @@ def _method(client: Any, name: str) -> Any:
 
 def _bound(found: Any, client: Any) -> Callable[..., Any]:
     """What was found on the client's class, bound as Python would: it may be another wrapper, of any kind."""
-    kind: Any = type(found)
-    bind: Any = getattr(kind, "__get__", None)
-    return found if bind is None else bind(found, client, type(client))
+    bind = getattr(cast("Any", type(found)), "__get__", None)
+    return cast("Callable[..., Any]", found if bind is None else bind(found, client, type(client)))
 
 
 class _ClassDoor(_Door):

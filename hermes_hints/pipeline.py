@@ -168,11 +168,10 @@ class Pipeline:
         rung = self.ladder.rung(decision.endpoint.origin, model) if self.ladder.holds_any else Rung.FULL
         if rung is Rung.BARE:
             return None
-        if identity is None and self.witness is not None:
-            witnessed = self.witness.here()
-            if witnessed is None:
-                return None
-            identity, facts = witnessed[0], {**witnessed[1], **facts}
+        told = self._told(identity, facts)
+        if told is None:
+            return None
+        identity, facts = told
         ambient = current()
         untouched = outgoing.untouched()
         own = {} if untouched else outgoing.own_fields()
@@ -191,8 +190,7 @@ class Pipeline:
             merge_hints(hints, ambient.hints)
         hints.update(own)
         record = {**said, **call, **hints}
-        if decision.privacy != "raw":
-            record = guarded(record, decision.privacy, self._keyring)
+        record = guarded(record, decision.privacy, self._keyring)
         # A message has a place of its own for the user, which `_carriers` knows.
         narrow = outgoing.strict or outgoing.api == "messages"
         open_to_all = outgoing.body_allowed and outgoing.headers_allowed and not narrow
@@ -217,6 +215,15 @@ class Pipeline:
         if own:
             who = Identity(**{field: own.pop(field) for field in Identity.model_fields if field in own}).over(who)
         return who
+
+    def _told(
+        self, identity: Identity | None, facts: Mapping[str, Any]
+    ) -> tuple[Identity | None, Mapping[str, Any]] | None:
+        """What the door knows, or else what the host does; ``None`` when the host wants the request left alone."""
+        if identity is not None or self.witness is None:
+            return identity, facts
+        witnessed = self.witness.here()
+        return None if witnessed is None else (witnessed[0], {**witnessed[1], **facts})
 
     @staticmethod
     def _described(call: dict[str, Any], outgoing: Outgoing, decision: Decision, model: object) -> Call:

@@ -128,8 +128,9 @@ class Sending:
 def _add(request: Any, lines: Sequence[Line]) -> None:
     """Give ``request`` these headers, instead of those that it has of the same names."""
     present = request.headers
+    kind = present.__class__
     ours = set(map(_lower, lines))
-    if _listing(type(present)):
+    if _listing(kind):
         # Anything that httpx itself offers encodes, or compares, each header with every other again.
         held: list[Line] = present._list  # noqa: SLF001
         if not ours.isdisjoint(map(_lower, held)):
@@ -137,14 +138,14 @@ def _add(request: Any, lines: Sequence[Line]) -> None:
         held.extend(lines)
     else:
         kept = [(name, value) for name, value in present.raw if name.lower() not in ours]
-        request.headers = type(present)([*kept, *((name, value) for name, _, value in lines)])
+        request.headers = kind([*kept, *((name, value) for name, _, value in lines)])
 
 
 _lower = operator.itemgetter(1)
 
 
 @lru_cache(maxsize=8)
-def _listing(kind: type[Any]) -> bool:
+def _listing(kind: Any) -> bool:
     """Whether headers of this ``kind`` are kept in ``_list`` as `Line`, as both majors of httpx do."""
     tried = kind([(b"A", b"b")])
     return kind.__module__.startswith("httpx") and getattr(tried, "_list", None) == [(b"A", b"a", b"b")]
