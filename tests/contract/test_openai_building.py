@@ -102,3 +102,25 @@ def test_a_retry_is_completed_too(door, clients, upstream):
     upstream.queue.append(Answer(503))
     clients.run(ask(door(clients.make(max_retries=1))))
     assert [request.lines["user-id"] for request in upstream.received] == ["alice", "alice"]
+
+
+def test_headers_of_another_kind(door, clients, upstream):
+    """Its HTTP client keeps them in a way of its own."""
+    client = clients.make()
+    http = client._client
+    kind = type(http.headers)
+    build = http.build_request
+
+    class Own(kind):
+        """Known by its module to be none of the HTTP library's own."""
+
+    def building(*args, **kwargs):
+        request = build(*args, **kwargs)
+        request.headers = Own(request.headers)
+        request.headers["X-Hermes-User-Id"] = "stale"
+        return request
+
+    http.build_request = building
+    clients.run(ask(door(client)))
+    assert upstream.only.lines["user-id"] == "alice"
+    assert upstream.only.header("Authorization") is not None
