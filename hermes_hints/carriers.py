@@ -48,6 +48,8 @@ _NOT_CONVERSE = re.compile(r"[^a-zA-Z0-9\s:_@$#=/+,.-]", re.ASCII)
 """What keys and values of Bedrock's ``requestMetadata`` may not hold (botocore's model of ``bedrock-runtime``)."""
 
 _PLAIN = re.compile(r"(?! )[ -$&-~]*(?<! )")
+"""Text that goes into a header as it is."""
+
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,256}")
 
 
@@ -164,7 +166,7 @@ class Repeats:
         if written is None:
             pairs, named = metadata(record, ()), headers(record, (), self._left)
             written = pairs, named, lines_of(named)
-            kept = _written(record, *written)
+            kept = _written(record, pairs, named)
             if kept is not None:
                 if len(self._before) >= _MOST_CONVERSATIONS:
                     self._before.clear()
@@ -178,7 +180,7 @@ class _Written(NamedTuple):
     pairs: Mapping[str, str]
     headers: Mapping[str, str]
     lines: Sequence[Line]
-    """But that of the ticket, which is the last."""
+    """The headers as bytes, but for the ticket."""
 
     def again(self, record: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str], list[Line]] | None:
         """The same for another record; ``None`` where that differs in more."""
@@ -200,14 +202,10 @@ class _Written(NamedTuple):
 _MOST_CONVERSATIONS = 1024
 _DIFFERING = ("request_id", "turn_id", "call")
 _DIFFERING_PAIRS = tuple((field, METADATA_PREFIX + field) for field in _DIFFERING)
-
-
 _TICKET_NAMES = (TICKET.encode(), TICKET.lower().encode())
 
 
-def _written(
-    record: Mapping[str, Any], pairs: Mapping[str, str], named: Mapping[str, str], lines: Sequence[Line]
-) -> _Written | None:
+def _written(record: Mapping[str, Any], pairs: Mapping[str, str], named: Mapping[str, str]) -> _Written | None:
     """What to keep of a record.
 
     ``None`` where other ids might change what there is room for, or where values that are equal are written in different
@@ -222,7 +220,7 @@ def _written(
     if any(type(value) is not str for value in ext.values()):
         return None
     kept = {**record, "ext": {**ext}} if ext else {**record}
-    others = [line for line in lines if line[0] != _TICKET_NAMES[0]]
+    others = lines_of({name: text for name, text in named.items() if name != TICKET})
     return _Written(kept, differing, {**pairs}, {**named}, others)
 
 

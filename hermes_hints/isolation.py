@@ -82,8 +82,7 @@ class Implementation:
         self.function = function
         self._take = take
         self._pick = tuple(positions)
-        count = len(self._pick)
-        self._leading = slice(count) if self._pick == tuple(range(count)) else None
+        self._leading = len(self._pick) if self._pick == tuple(range(len(self._pick))) else None
         self.passed = 0
         self.strikes = 0
         self.overdue: _Job | None = None
@@ -114,7 +113,7 @@ class Implementation:
         """
         try:
             if self._leading is not None:
-                result = self.function(*arguments[self._leading])
+                result = self.function(*arguments[: self._leading])
             else:
                 result = self.function(*[arguments[position] for position in self._pick])
             if result is None:
@@ -158,18 +157,18 @@ def _run_all(
     on_trial: list[int] = []
     clock = time.perf_counter
     began = now = clock()
-    end = began + budget
     for position, implementation in enumerate(implementations):
         if implementation.plugin.set_aside:
             continue
         if implementation.passed < trial:
             on_trial.append(position)
             continue
-        if now > end:
+        if now - began > budget:
             break
+        started = now
         results[position] = implementation.guarded(arguments)
-        before, now = now, clock()
-        if now > end and now - before > budget:
+        now = clock()
+        if now - started > budget:
             implementation.passed = 0
     if on_trial and now - began < budget:
         _run_on_trial(implementations, on_trial, arguments, budget, now - began, results)

@@ -52,8 +52,7 @@ class Sending:
         self._pipeline = pipeline
         self._stamp = stamp
         self._refused: tuple[Stamp, Exception, bool] | None = None
-        seen = stamp is not None and stamp.decision.recognisable
-        self.watch = pipeline.watch(client, stamp.decision) if stamp is not None and seen else None
+        self.watch = None if stamp is None else pipeline.watch(client, stamp.decision)
         """Looks at the answer where it may tell what the endpoint is; to be ended by whoever sends."""
 
     def unstamped(self, options: Any) -> Any:
