@@ -121,6 +121,24 @@ def test_what_a_call_carries_and_would_carry_with_another_profile(page: Browser)
     assert "metadata: this endpoint takes it with requests that it stores" in told
 
 
+def test_an_answer_that_comes_late_does_not_replace_the_newer_choice(page: Browser) -> None:
+    page.click("[data-number='1']")
+    page.wait_until("return document.querySelector('#elsewhere pre') !== null")
+    page.run(
+        "const real = window.fetch; window.fetch = async question => {"
+        "  const answer = await real(question), json = answer.json.bind(answer);"
+        "  if (question.includes('privacy=raw')) answer.json = async () => {"
+        "    await new Promise(done => setTimeout(done, 500)); setTimeout(() => { window.late = true; }); return json(); };"
+        "  return answer; };"
+    )
+    page.choose("#chooser select[name=profile]", "openai")
+    page.run("return new Promise(done => setTimeout(done, 200))")
+    page.choose("#chooser select[name=privacy]", "pseudonymous")
+    page.wait_until("return document.querySelector('#elsewhere').innerText.includes('(pseudonym)')")
+    page.wait_until("return window.late === true")
+    assert "@ann:example.org" not in page.text("#elsewhere")
+
+
 def test_markup_in_a_name_is_text(page: Browser) -> None:
     page.click("[data-number='6']")
     page.wait_until("return document.querySelector('#elsewhere pre') !== null")
