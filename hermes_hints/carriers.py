@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
@@ -18,7 +18,6 @@ from .wire import (
     MAX_HEADERS_BYTES,
     METADATA,
     METADATA_EXT,
-    METADATA_PREFIX,
     TICKET,
     VERSION,
 )
@@ -27,7 +26,6 @@ __all__ = [
     "MAX_PAIRS",
     "Carriers",
     "Line",
-    "Repeats",
     "body_object",
     "decode",
     "digest",
@@ -63,8 +61,6 @@ class Carriers(NamedTuple):
     headers: Mapping[str, str]
     body: Mapping[str, Any]
     """Top-level fields of the body: ``hermes``, ``metadata`` (with the caller's own pairs) and native ones."""
-    lines: Sequence[Line] = ()
-    """The headers as `lines_of` makes them, where they are known already."""
 
 
 def body_object(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,85 +139,6 @@ def headers(record: Mapping[str, Any], taken: Collection[str], left: int = MAX_H
 def lines_of(written: Mapping[str, str]) -> list[Line]:
     """Headers as bytes."""
     return [(name.encode(), name.lower().encode(), text.encode()) for name, text in written.items()]
-
-
-class Repeats:
-    """Writes one record after another into metadata and headers, beside nothing of the caller's own.
-
-    The calls of a conversation mostly differ in no more than `_DIFFERING`: of the others what was written before is
-    taken again. Bounded, safe under threads.
-    """
-
-    __slots__ = ("_before", "_left")
-
-    def __init__(self, left: int = MAX_HEADERS_BYTES) -> None:
-        self._left = left
-        self._before: dict[object, _Written] = {}
-
-    def write(self, record: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str], list[Line]]:
-        """What `metadata`, `headers` and `lines_of` make of the record; new ones each time."""
-        conversation = record.get("conversation_id")
-        before = self._before.get(conversation)
-        written = None if before is None else before.again(record)
-        if written is None:
-            pairs, named = metadata(record, ()), headers(record, (), self._left)
-            written = pairs, named, lines_of(named)
-            kept = _written(record, pairs, named)
-            if kept is not None:
-                if len(self._before) >= _MOST_CONVERSATIONS:
-                    self._before.clear()
-                self._before[conversation] = kept
-        return written
-
-
-class _Written(NamedTuple):
-    record: Mapping[str, Any]
-    differing: Mapping[str, Any]
-    pairs: Mapping[str, str]
-    headers: Mapping[str, str]
-    lines: Sequence[Line]
-    """The headers as bytes, but for the ticket."""
-
-    def again(self, record: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str], list[Line]] | None:
-        """The same for another record; ``None`` where that differs in more."""
-        if len(record) != len(self.record) or {**record, **self.differing} != self.record:
-            return None
-        pairs = {**self.pairs}
-        for field, key in _DIFFERING_PAIRS:
-            if key in pairs:
-                value = record[field]
-                pairs[key] = text = value if type(value) is str else text_of(value)
-                if len(text) > MAX_CHARS:
-                    return None
-        ticket = encode(record["request_id"])
-        if not ticket:
-            return None
-        return pairs, {**self.headers, TICKET: ticket}, [*self.lines, (*_TICKET_NAMES, ticket.encode())]
-
-
-_MOST_CONVERSATIONS = 1024
-_DIFFERING = ("request_id", "turn_id", "call")
-_DIFFERING_PAIRS = tuple((field, METADATA_PREFIX + field) for field in _DIFFERING)
-_TICKET_NAMES = (TICKET.encode(), TICKET.lower().encode())
-
-
-def _written(record: Mapping[str, Any], pairs: Mapping[str, str], named: Mapping[str, str]) -> _Written | None:
-    """What to keep of a record.
-
-    ``None`` where other ids might change what there is room for, or where values that are equal are written in different
-    ways, as ``True`` and ``1``.
-    """
-    ext: Mapping[str, Any] = record.get("ext", {})
-    differing = {field: record[field] for field in _DIFFERING if field in record}
-    if TICKET not in named or sum(map(len, named.values())) > MAX_HEADERS_BYTES // 4:
-        return None
-    if any(len(text_of(value)) > MAX_CHARS for value in differing.values()):
-        return None
-    if any(type(value) is not str for value in ext.values()):
-        return None
-    kept = {**record, "ext": {**ext}} if ext else {**record}
-    others = lines_of({name: text for name, text in named.items() if name != TICKET})
-    return _Written(kept, differing, {**pairs}, {**named}, others)
 
 
 @lru_cache(maxsize=4096)

@@ -106,7 +106,7 @@ class Overheard(Registry):
             self.said = self._plugins.contributions(call, identity)
         return self.said
 
-    def contribute(self, call: object, identity: object) -> dict[str, Any]:
+    def contribute(self, call: object, identity: object) -> Mapping[str, Any]:
         """The same, together."""
         hints: dict[str, Any] = {}
         for _, contributed in self.contributions(call, identity):

@@ -3,8 +3,10 @@
 Stamping happens at ``client.request``, which every call of the SDK passes once, before its own retries. What is wrapped is
 looked up at each call, so that other instrumentation composes in either order. Responses are never touched.
 
-Headers join a request where the SDK has built it, at ``client._build_request``: as part of its options each of them would be
-merged, encoded and copied four times. Where a client builds its requests in another way they are part of its options.
+What is stamped joins a request where the SDK has built it, at ``client._build_request``: headers as bytes and, where the
+caller has put nothing under the same names, fields of the body as JSON behind the caller's own. As part of its options each
+of them would be merged, encoded and copied again and again. Where a client builds its requests in another way they are part
+of its options.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import contextvars
 import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from .endpoints import parse_endpoint
@@ -205,14 +208,12 @@ class _Door:
         return building is not None and building is self._fitted.get(_BUILD)
 
     def build(self, inner: Callable[..., Any], options: Any, rest: dict[str, Any]) -> Any:
-        """Call ``inner``, the client's own ``_build_request``, and add the headers of the request in hand."""
+        """Call ``inner``, the client's own ``_build_request``, through the request in hand."""
         in_hand = _in_hand.get()
         sending = in_hand[0] if in_hand else None
-        due = sending is not None and sending.builder is self and sending.made_of(options)
-        request = inner(options, **rest)
-        if sending is not None and due:
-            sending.complete(request)
-        return request
+        if sending is not None and sending.builder is self and sending.made_of(options):
+            return sending.build(inner, options, rest)
+        return inner(options, **rest)
 
     def begin(self, client: Any, options: Any, *, asked: bool = False) -> Sending | Question | None:
         """The request as it is to be sent, or what is to be ``asked`` first; ``None`` when it is to go on as it is.
@@ -349,6 +350,8 @@ def _method(client: Any, name: str) -> Any:
 
 def _bound(found: Any, client: Any) -> Callable[..., Any]:
     """What was found on the client's class, bound as Python would: it may be another wrapper, of any kind."""
+    if type(found) is FunctionType:
+        return MethodType(found, client)
     bind = getattr(cast("Any", type(found)), "__get__", None)
     return cast("Callable[..., Any]", found if bind is None else bind(found, client, type(client)))
 

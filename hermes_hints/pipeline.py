@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from . import carriers
 from .call import CALL_FIELDS, Call
-from .carriers import Carriers, Repeats
+from .carriers import Carriers
 from .context import current
 from .endpoints import Endpoint, parse_endpoint
 from .hints import Hints, merge_hints
@@ -25,12 +25,13 @@ from .profiles import BUILTIN, Profile
 from .profiles.advertised import Advertised, Question
 from .profiles.learned import Learned, Watch, watch
 from .profiles.writing import annotate, native_fields, native_lines, values_of
-from .receive import read
+from .receive import from_object, read
+from .repeats import Ready, Repeats
 from .settings import Settings
 from .signature import key_bytes, sign
 from .wire import BODY_KEY, MAX_HEADERS_BYTES, SIGNATURE, Record
 
-__all__ = ["Pipeline", "Stamp", "Testimony", "Witness"]
+__all__ = ["Pipeline", "Spelled", "Stamp", "Testimony", "Witness"]
 
 Testimony = tuple[Identity, Mapping[str, Any]]
 """Who a call is for, and fields of `Call` and of `Hints`."""
@@ -54,26 +55,44 @@ _MOST_BESIDE_SIGNATURE = MAX_HEADERS_BYTES - 128
 """The line of a signature has 110 bytes until the year 2286."""
 
 
+class Spelled(NamedTuple):
+    """What one request says, and what carries it."""
+
+    record: dict[str, Any]
+    carriers: Carriers
+
+    def signed(self, signature: str) -> Spelled:
+        """The same with a signature in its headers."""
+        return self._replace(carriers=Carriers({**self.carriers.headers, SIGNATURE: signature}, self.carriers.body))
+
+
 class Stamp(NamedTuple):
-    """One request's record, what it carries, and what is needed to send it again with less."""
+    """What one request is to carry, and what is needed to send it again with less."""
 
     outgoing: Outgoing
     decision: Decision
     rung: Rung
-    record: dict[str, Any]
-    carriers: Carriers
+    content: Spelled | Ready
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What it says."""
+        return self.content.record
+
+    @property
+    def carriers(self) -> Carriers:
+        """What carries it."""
+        return self.content.carriers
 
     def extra_body(self) -> Mapping[str, Any] | None:
         """The ``extra_body`` to send: a new mapping where something was added, else the caller's own."""
-        if not self.carriers.body:
-            return self.outgoing.extra
-        return {**(self.outgoing.extra or {}), **self.carriers.body}
+        added = self.carriers.body
+        return {**(self.outgoing.extra or {}), **added} if added else self.outgoing.extra
 
     def header_lines(self) -> Mapping[str, Any] | None:
         """The headers to send: a new mapping where something was added, else the caller's own."""
-        if not self.carriers.headers:
-            return self.outgoing.headers
-        return {**(self.outgoing.headers or {}), **self.carriers.headers}
+        added = self.carriers.headers
+        return {**(self.outgoing.headers or {}), **added} if added else self.outgoing.headers
 
 
 class Pipeline:
@@ -109,7 +128,8 @@ class Pipeline:
         self._signing_key = None if signing_key is None else key_bytes(signing_key)
         self._room = MAX_HEADERS_BYTES if signing_key is None else _MOST_BESIDE_SIGNATURE
         self._decisions: dict[int, tuple[object, Decision]] = {}
-        self._repeats = Repeats(self._room)
+        self._repeats = Repeats()
+        self._last_shown: tuple[Identity, Identity] = (identity, identity.model_copy())
         self._decided_by: tuple[object, object] = (None, None)
 
     def decide(self, base_url: object) -> Decision:
@@ -176,36 +196,32 @@ class Pipeline:
         untouched = outgoing.untouched()
         own = {} if untouched else outgoing.own_fields()
         who = self._who(ambient.identity, identity, own)
-        said = _fields_of(who)
         call = _call(ambient.call, facts, own)
         asked: Call | None = None
-        hints: dict[str, Any] = {}
+        hints: Mapping[str, Any] = {}
         if self._plugins.busy:
             asked = self._described(call, outgoing, decision, model)
-            # A copy: frozen as it is, a plugin can write past that, and this one may be the client's for good.
-            hints = self._plugins.contribute(asked, who.made_of({**who.__dict__}, who.__pydantic_fields_set__))
-        if facts:
-            merge_hints(hints, {field: facts[field] for field in Hints.normalisers if field in facts})
-        if ambient.hints:
-            merge_hints(hints, ambient.hints)
-        hints.update(own)
-        record = {**said, **call, **hints}
-        record = guarded(record, decision.privacy, self._keyring)
+            hints = self._plugins.contribute(asked, self._shown(who))
+        if facts or ambient.hints:
+            hints = _under(hints, facts, ambient.hints)
+        ids = guarded(call, decision.privacy, self._keyring)
         # A message has a place of its own for the user, which `_carriers` knows.
         narrow = outgoing.strict or outgoing.api == "messages"
         open_to_all = outgoing.body_allowed and outgoing.headers_allowed and not narrow
         if untouched and open_to_all and rung is Rung.FULL and decision.profile is _DISPATCHER:
-            carried = self._all_three(record)
+            content = self._all_three(who, ids, hints, decision.privacy)
         else:
-            carried = self._carriers(outgoing, decision, rung, record)
-        if decision.profile.span:
-            annotate(values_of(decision.profile.span, record, self._hashed))
-        if not (carried.body or carried.headers):
-            return None
+            record = {**self._record(who, ids, hints, decision.privacy), **own}
+            content = Spelled(record, self._carriers(outgoing, decision, rung, record))
+            if decision.profile.span:
+                annotate(values_of(decision.profile.span, record, self._hashed))
+            if not (content.carriers.body or content.carriers.headers):
+                return None
         if self._plugins.observed:
+            carried = content.carriers
             shown = Carriers(dict(carried.headers), _copied(carried.body))
-            self._plugins.observe(asked, Record.model_construct(**_copied(record)), shown)
-        return Stamp(outgoing, decision, rung, record, carried)
+            self._plugins.observe(asked, Record.model_construct(**_copied(content.record)), shown)
+        return Stamp(outgoing, decision, rung, content)
 
     def _who(self, ambient: Identity, told: Identity | None, own: dict[str, Any]) -> Identity:
         """The client's identity under the ambient scope's, the door's and, taken out of ``own``, the request's own."""
@@ -238,13 +254,36 @@ class Pipeline:
             outgoing,
         )
 
-    def _all_three(self, record: dict[str, Any]) -> Carriers:
+    def _shown(self, who: Identity) -> Identity:
+        """A copy for plugins: frozen as it is, a plugin can write past that, and this one may be the client's for good."""
+        before, copy = self._last_shown
+        if before is not who or copy.__dict__ != who.__dict__:
+            copy = who.made_of({**who.__dict__}, who.__pydantic_fields_set__)
+            self._last_shown = (who, copy)
+        return copy
+
+    def _record(
+        self, who: Identity, call: Mapping[str, Any], hints: Mapping[str, Any], privacy: Privacy
+    ) -> dict[str, Any]:
+        """The record of a ``call`` that is guarded already; nothing that may be changed in it is anyone else's."""
+        record = {**guarded(_fields_of(who), privacy, self._keyring), **call, **hints}
+        if "ext" in record:
+            record["ext"] = {**record["ext"]}
+        return record
+
+    def _all_three(
+        self, who: Identity, call: Mapping[str, Any], hints: Mapping[str, Any], privacy: Privacy
+    ) -> Spelled | Ready:
         """What `_carriers` comes to for the profile ``dispatcher`` and a request of which all places are free, sooner."""
-        pairs, named, lines = self._repeats.write(record)
-        if self._signing_key is not None:
-            named[SIGNATURE] = signature = sign(record, self._signing_key)
-            lines += carriers.lines_of({SIGNATURE: signature})
-        return Carriers(named, {BODY_KEY: carriers.body_object(record), "metadata": pairs}, lines)
+        content: Spelled | Ready | None = self._repeats.ready(who, call, hints, privacy)
+        if content is not None and self._signing_key is None:
+            return content
+        record = self._record(who, call, hints, privacy)
+        if content is None:
+            body = {BODY_KEY: carriers.body_object(record), "metadata": carriers.metadata(record, ())}
+            carried = Carriers(carriers.headers(record, (), self._room), body)
+            content = self._repeats.keep(who, call, hints, privacy, carried) or Spelled(record, carried)
+        return content if self._signing_key is None else content.signed(sign(record, self._signing_key))
 
     def _carriers(self, outgoing: Outgoing, decision: Decision, rung: Rung, record: dict[str, Any]) -> Carriers:
         profile = decision.profile
@@ -311,8 +350,13 @@ class Pipeline:
             rung, stamp = Rung.FULL, stamp._replace(decision=self.policy.decide(stamp.decision.endpoint))
         if rung is Rung.BARE:
             return None, named
-        carried = self._carriers(stamp.outgoing, stamp.decision, rung, stamp.record)
-        return stamp._replace(rung=rung, carriers=carried), named
+        return self.restamped(stamp, stamp.outgoing, rung), named
+
+    def restamped(self, stamp: Stamp, outgoing: Outgoing, rung: Rung) -> Stamp:
+        """The same for what has become of the request, or on another rung."""
+        record = stamp.record
+        carried = self._carriers(outgoing, stamp.decision, rung, record)
+        return Stamp(outgoing, stamp.decision, rung, Spelled(record, carried))
 
     @staticmethod
     def _outdated(decision: Decision) -> bool:
@@ -329,14 +373,20 @@ class Pipeline:
 
 def _call(ambient: Mapping[str, Any], facts: Mapping[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """The fields of `Call` from the ambient scope, the door and, taken out of ``own``, the request itself."""
-    call = dict(ambient)
+    call = {**ambient}
     if facts:
-        call.update((field, facts[field]) for field in CALL_FIELDS if field in facts)
+        call.update(from_object({field: facts[field] for field in CALL_FIELDS if field in facts}))
     if own:
         call.update((field, own.pop(field)) for field in CALL_FIELDS if field in own)
     if "request_id" not in call:
         call["request_id"] = os.urandom(16).hex()
     return call
+
+
+def _under(hints: Mapping[str, Any], facts: Mapping[str, Any], ambient: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``hints`` under those of the door, and both under the ambient scope's."""
+    told = {field: facts[field] for field in Hints.normalisers if field in facts}
+    return merge_hints(merge_hints({**hints}, told), ambient) if told or ambient else hints
 
 
 def _welcome(lines: dict[str, str], said: Collection[str] | None) -> dict[str, str]:

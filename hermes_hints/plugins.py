@@ -179,8 +179,8 @@ class Registry:
         with self._lock:
             return tuple(self._listed(entry) for entry in sorted(self._entries.values(), key=_precedence))
 
-    def contribute(self, call: object, identity: object) -> dict[str, Any]:
-        """The hints of all plugins together; a later plugin wins over an earlier one."""
+    def contribute(self, call: object, identity: object) -> Mapping[str, Any]:
+        """The hints of all plugins together, to be read and not changed; a later plugin wins over an earlier one."""
         contributors = self._contributors
         if not contributors:
             return {}
@@ -189,7 +189,7 @@ class Registry:
         if len(results) != len(before) or not all(map(operator.is_, results, before)):
             hints = functools.reduce(merge_hints, [result for result in results if result], dict[str, Any]())
             self._merged = (results, hints)
-        return _apart(hints)
+        return hints
 
     def contributions(self, call: object, identity: object) -> list[tuple[str, dict[str, Any]]]:
         """The hints of each plugin that has any, by its name, the weakest first."""

@@ -33,7 +33,7 @@ def strictest(*levels: Privacy) -> Privacy:
     return max(levels, key=_STRICTNESS.__getitem__)
 
 
-def guarded(record: dict[str, Any], privacy: Privacy, keyring: Keyring) -> dict[str, Any]:
+def guarded(record: Mapping[str, Any], privacy: Privacy, keyring: Keyring) -> Mapping[str, Any]:
     """The record as an endpoint of this privacy may see it.
 
     ``raw``: as it is. ``pseudonymous``: every id is a pseudonym, names are dropped. ``none``: who and where are dropped,

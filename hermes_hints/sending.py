@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import logging
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from .carriers import Line, lines_of
 from .endpoints import Family, family_of
 from .ladder import Rung
 from .notices import once
 from .outgoing import Outgoing
-from .pipeline import Pipeline, Stamp, Testimony, Witness
+from .pipeline import Pipeline, Spelled, Stamp, Testimony, Witness
 from .policy import Decision
 from .profiles.advertised import Question
-from .wire import TICKET
+from .repeats import Ready
+from .wire import HEADERS, SIGNATURE, TICKET
 
 __all__ = ["Door", "Sending", "prepared"]
+
+logger = logging.getLogger(__name__)
 
 
 class Door(Protocol):
@@ -34,22 +37,25 @@ class Door(Protocol):
         ...
 
     def builds(self, client: Any) -> bool:
-        """Whether it has `Sending.complete` each request that this client builds."""
+        """Whether it has `Sending.build` each request of this client."""
         ...
 
 
 class Sending:
     """One request on its way down the ladder."""
 
-    __slots__ = ("_pipeline", "_refused", "_stamp", "bare", "builder", "client", "options", "watch")
+    __slots__ = ("_family", "_pipeline", "_refused", "_stamp", "bare", "builder", "client", "options", "watch")
 
-    def __init__(self, pipeline: Pipeline, client: Any, bare: Any, stamp: Stamp | None, builder: Door | None) -> None:
+    def __init__(
+        self, pipeline: Pipeline, client: Any, bare: Any, family: Family, stamp: Stamp | None, builder: Door | None
+    ) -> None:
         self.client = client
         self.bare = bare
         self.builder = builder
         """Who is to `complete` what the client builds; ``None`` where the options have all of it."""
         self.options = bare if stamp is None else _stamped_options(bare, stamp, whole=builder is None)
         self._pipeline = pipeline
+        self._family = family
         self._stamp = stamp
         self._refused: tuple[Stamp, Exception, bool] | None = None
         self.watch = None if stamp is None else pipeline.watch(client, stamp.decision)
@@ -61,36 +67,75 @@ class Sending:
         if stamp is None:
             return options
         changes: dict[str, Any] = {}
-        for part, before, added in (
-            ("extra_json", self.bare.extra_json, stamp.carriers.body),
-            ("headers", self.bare.headers, stamp.carriers.headers),
-        ):
+        parts = (
+            {"extra_json": stamp.carriers.body, "headers": stamp.carriers.headers} if self._in_options(stamp) else {}
+        )
+        for part, added in parts.items():
             given = _mapping(getattr(options, part))
             ours = [name for name, value in added.items() if given is not None and given.get(name) == value]
             if given is not None and ours:
+                before = getattr(self.bare, part)
                 own = _mapping(before) or {}
                 kept = {name: value for name, value in given.items() if name not in ours}
                 kept.update((name, own[name]) for name in ours if name in own)
                 changes[part] = kept if kept or own else before
-        if not changes:
-            return options
-        if options.follow_redirects is False:
+        if options.follow_redirects is False and self.bare.follow_redirects is not False:
             changes["follow_redirects"] = self.bare.follow_redirects
-        return options.model_copy(update=changes)
+        return options.model_copy(update=changes) if changes else options
+
+    def _in_options(self, stamp: Stamp) -> bool:
+        """Whether the options have any of it."""
+        return self.builder is None or not isinstance(stamp.content, Ready)
 
     def made_of(self, options: Any) -> bool:
         """Whether a request of these ``options`` goes where this one does: on the way the client may ask something elsewhere."""
         return options.url == self.bare.url or "://" not in options.url
 
-    def complete(self, request: Any) -> None:
-        """Give ``request``, as the client has built it, its headers. Never raises."""
-        if self._stamp is None or not self._stamp.carriers.headers:
-            return
+    def build(self, inner: Callable[..., Any], options: Any, rest: Mapping[str, Any]) -> Any:
+        """Call ``inner``, the client's own ``_build_request``, and give what it builds the rest of what was stamped.
+
+        Raises nothing of its own.
+        """
+        request = inner(options, **rest)
+        stamp = self._stamp
+        if stamp is None:
+            return request
         try:
-            carried = self._stamp.carriers
-            _add(request, carried.lines or lines_of(carried.headers))
+            if self._given(request, options, stamp.content):
+                return request
+            again = self._spelled_out(options, stamp)
         except Exception as problem:  # noqa: BLE001 - no request fails because of hints
-            _own_failure(problem, "a request could not be given its headers and goes on without them")
+            _own_failure(problem, "a request could not be given its hints and goes on without them")
+            return request
+        return inner(again, **rest)
+
+    def _given(self, request: Any, options: Any, content: Spelled | Ready) -> bool:
+        """Add to ``request`` what its options do not have; whether that could be done."""
+        kinds = _kinds(request.__class__)
+        if kinds is None or request.headers.__class__ is not kinds.headers:
+            return False
+        # Anything that httpx itself offers encodes, or compares, each header with every other again.
+        held: list[Line] = request.headers._list  # noqa: SLF001
+        if isinstance(content, Ready):
+            bare = self.bare
+            as_before = options.json_data is bare.json_data and options.extra_json is bare.extra_json
+            if not as_before and not _outgoing(self.client, options, self._family).untouched():
+                return False
+            if request.stream.__class__ is not kinds.stream or not _append(request, held, content.tail):
+                return False
+            lines = content.lines
+        else:
+            lines = lines_of(content.carriers.headers)
+        if not _NAMES.isdisjoint(map(_lower, held)):
+            ours = set(map(_lower, lines))
+            held[:] = [line for line in held if line[1] not in ours]
+        held.extend(lines)
+        return True
+
+    def _spelled_out(self, options: Any, stamp: Stamp) -> Any:
+        """``options`` with all of it, beside what a wrapper may have put there since."""
+        outgoing = _outgoing(self.client, options, self._family)
+        return _stamped_options(options, self._pipeline.restamped(stamp, outgoing, stamp.rung), whole=True)
 
     def step_down(self, error: Exception) -> bool:
         """Whether to send again, with ``options`` as they are now. Never raises."""
@@ -124,30 +169,42 @@ class Sending:
             self._refused = None
 
 
-def _add(request: Any, lines: Sequence[Line]) -> None:
-    """Give ``request`` these headers, instead of those that it has of the same names."""
-    present = request.headers
-    kind = present.__class__
-    ours = set(map(_lower, lines))
-    if _listing(kind):
-        # Anything that httpx itself offers encodes, or compares, each header with every other again.
-        held: list[Line] = present._list  # noqa: SLF001
-        if not ours.isdisjoint(map(_lower, held)):
-            held[:] = [line for line in held if line[1] not in ours]
-        held.extend(lines)
-    else:
-        kept = [(name, value) for name, value in present.raw if name.lower() not in ours]
-        request.headers = kind([*kept, *((name, value) for name, _, value in lines)])
+class _Kinds(NamedTuple):
+    """Of what kind the parts of a request are, where they are kept as both majors of httpx do."""
 
-
-_lower = operator.itemgetter(1)
+    headers: Any
+    stream: Any
 
 
 @lru_cache(maxsize=8)
-def _listing(kind: Any) -> bool:
-    """Whether headers of this ``kind`` are kept in ``_list`` as `Line`, as both majors of httpx do."""
-    tried = kind([(b"A", b"b")])
-    return kind.__module__.startswith("httpx") and getattr(tried, "_list", None) == [(b"A", b"a", b"b")]
+def _kinds(kind: Any) -> _Kinds | None:
+    try:
+        tried = kind("POST", "http://localhost", headers={"A": "b"}, content=b"{}")
+        headers, stream = tried.headers, tried.stream
+        lines = {(b"A", b"a", b"b"), (b"Content-Length", _LENGTH, b"2")}
+        known = lines.issubset(headers._list) and tried._content == b"{}" and [*stream.__class__(b"[]")] == [b"[]"]  # noqa: SLF001
+    except Exception as problem:  # whatever another kind of request raises
+        logger.debug("hermes-hints: requests of the kind %s are given hints by their options", kind, exc_info=problem)
+        return None
+    return _Kinds(headers.__class__, stream.__class__) if known and kind.__module__.startswith("httpx") else None
+
+
+def _append(request: Any, held: list[Line], tail: bytes) -> bool:
+    """Put ``tail`` at the end of the JSON object that is the body of ``request``; whether it is one, and not empty."""
+    body: bytes = request._content  # noqa: SLF001
+    names = [*map(_lower, held)]
+    if body[:2] != b'{"' or body[-1:] != b"}" or _LENGTH not in names:
+        return False
+    whole = b"".join((memoryview(body)[:-1], b",", tail))
+    request._content = whole  # noqa: SLF001
+    request.stream = request.stream.__class__(whole)
+    held[names.index(_LENGTH)] = (b"Content-Length", _LENGTH, b"%d" % len(whole))
+    return True
+
+
+_LENGTH = b"content-length"
+_NAMES = frozenset(name.lower().encode() for name in (*dict(HEADERS).values(), SIGNATURE))
+_lower = operator.itemgetter(1)
 
 
 def _own_failure(problem: Exception, what: str) -> None:
@@ -182,7 +239,7 @@ def prepared(
     stamp = pipeline.stamp(_outgoing(client, bare, family), decision, identity, facts)
     if stamp is None and bare is options:
         return None
-    return Sending(pipeline, client, bare, stamp, door if door.builds(client) else None)
+    return Sending(pipeline, client, bare, family, stamp, door if door.builds(client) else None)
 
 
 def _decided(pipeline: Pipeline, client: Any, url: str) -> Decision:
@@ -230,10 +287,12 @@ def _outgoing(client: Any, options: Any, family: Family) -> Outgoing:
 def _stamped_options(options: Any, stamp: Stamp, *, whole: bool) -> Any:
     # httpx would carry the body and X- headers to wherever a redirect leads; the ladder follows it bare instead.
     changes: dict[str, Any] = {"follow_redirects": False}
-    if stamp.carriers.body:
-        changes["extra_json"] = stamp.extra_body()
-    if whole and stamp.carriers.headers:
-        changes["headers"] = stamp.header_lines()
+    if whole or not isinstance(stamp.content, Ready):
+        carried = stamp.carriers
+        if carried.body:
+            changes["extra_json"] = stamp.extra_body()
+        if whole and carried.headers:
+            changes["headers"] = stamp.header_lines()
     return _changed(options, changes)
 
 

@@ -20,7 +20,7 @@ LAYERS = (
     ("call", "carriers", "signature"),
     ("receive", "rules", "schema"),
     ("context", "finding", "hookspecs", "isolation", "outgoing", "privacy", "profiles"),
-    ("inbound", "ladder", "settings"),
+    ("inbound", "ladder", "repeats", "settings"),
     ("plugins", "policy"),
     ("pipeline",),
     ("explanation", "sending"),

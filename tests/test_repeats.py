@@ -1,121 +1,165 @@
-"""What is written again for a conversation's next call is what would have been written anew."""
+"""What is made ready for a conversation's next call is what would have been written anew."""
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ids, records, scalars
+from strategies import calls, identities, ids, vendor_values
+from strategies import hints as wishes
 
-from hermes_hints import Settings, hookimpl, register
-from hermes_hints.carriers import Repeats, headers, lines_of, metadata
+from hermes_hints import Call, Hints, Identity, Settings, hookimpl, register
+from hermes_hints.call import CALL_FIELDS
 from hermes_hints.ladder import Rung
 from hermes_hints.outgoing import Outgoing
 from hermes_hints.pipeline import Pipeline
-from hermes_hints.wire import MAX_HEADERS_BYTES, SIGNATURE
+from hermes_hints.repeats import Ready
+from hermes_hints.wire import SIGNATURE
 
-RECORD = {
-    "user_id": "alice",
-    "conversation_id": "conversation-1",
-    "request_id": "request-1",
-    "turn_id": "turn-1",
-    "call": 1,
-    "labels": ("a", "b"),
-    "ext": {"acme.region": "eu"},
-}
+FREE = Outgoing("chat.completions", {"model": "m", "messages": []}, None, None)
+ENDPOINT = "http://127.0.0.1:4000/v1"
+PRIVACIES = ("raw", "pseudonymous", "none")
+WHO = {"user_id": "alice", "conversation_id": "conversation-1"}
+CALL = {"request_id": "request-1", "turn_id": "turn-1", "call": 1}
+HINTS = {"labels": ("a", "b"), "ext": {"acme.region": "eu"}}
 
 
-def anew(record, left=MAX_HEADERS_BYTES):
-    return metadata(record, ()), headers(record, (), left)
+def made(**settings):
+    return Pipeline(Settings.load({"pseudonym_key": "k" * 32, **settings}))
 
 
-def written(repeats, record):
-    """Its pairs and headers; the same headers are there as bytes."""
-    pairs, named, lines = repeats.write(record)
-    assert sorted(lines) == sorted(lines_of(named))
-    return pairs, named
+def ready(pipeline, who=WHO, call=CALL, hints=HINTS, privacy="raw"):
+    return pipeline._all_three(Identity(**who), call, hints, privacy)
 
 
+def anew(pipeline, who=WHO, call=CALL, hints=HINTS, privacy="raw"):
+    decision = pipeline.decide(ENDPOINT)
+    assert decision.profile.name == "dispatcher"
+    record = pipeline._record(Identity(**who), call, hints, privacy)
+    return record, pipeline._carriers(FREE, decision, Rung.FULL, record)
+
+
+def compare(pipeline, *said, **more):
+    """Assert that both ways come to the same; give back the quick one's."""
+    found = ready(pipeline, *said, **more)
+    record, carried = anew(pipeline, *said, **more)
+    assert list(found.record.items()) == list(record.items())
+    assert json.dumps(found.carriers.body) == json.dumps(carried.body)
+    lines, others = {**found.carriers.headers}, {**carried.headers}
+    assert (lines.pop(SIGNATURE, None) is None) == (others.pop(SIGNATURE, None) is None)
+    assert list(lines.items()) == list(others.items())
+    return found
+
+
+texts = st.one_of(ids.map(str), st.sampled_from(["x" * 512, "\x01", '"%s\\', "100 %", "ß"]))
 changes = st.fixed_dictionaries(
     {},
     optional={
-        "request_id": st.one_of(ids.map(str), st.just("\x01"), st.just("x" * 512)),
-        "turn_id": st.one_of(ids.map(str), st.just("x" * 513)),
-        "call": st.integers(1, 2**31 - 1),
-        "user_id": ids.map(str),
-        "ext": st.dictionaries(
-            st.sampled_from(["acme.a", "acme.b"]), st.sampled_from([True, 1, 1.0, "1", "eu"]), min_size=1
+        "who": st.fixed_dictionaries({}, optional={"user_id": texts, "conversation_id": texts, "user_name": texts}),
+        "call": st.fixed_dictionaries(
+            {"request_id": texts},
+            optional={
+                "turn_id": texts,
+                "call": st.integers(1, 2**31 - 1),
+                "purpose": st.sampled_from(["main", "title_generation"]),
+            },
         ),
-        "labels": st.sampled_from([("a",), ("a", "b"), ("b", "a")]),
+        "hints": st.fixed_dictionaries(
+            {},
+            optional={
+                "user_intent": st.sampled_from(["force-cloud", '"%s\\', "ß"]),
+                "labels": st.sampled_from([("a",), ("a", "b"), ("b", "a")]),
+                "ext": st.dictionaries(
+                    st.sampled_from(["acme.a", "acme.b"]),
+                    st.sampled_from([True, 1, 1.0, "1", "eu", "100 %"]),
+                    min_size=1,
+                ),
+            },
+        ),
     },
 )
 
 
-@given(st.one_of(st.just(RECORD), records), st.lists(st.tuples(changes, st.sets(st.sampled_from(sorted(RECORD))))))
-def test_whatever_differs_is_written(record, steps):
-    repeats = Repeats()
-    for change, removed in [({}, set()), *steps]:
-        record = {field: value for field, value in {**record, **change}.items() if field not in removed}
-        assert written(repeats, record) == anew(record)
+def of_the_wire(call):
+    return {
+        "request_id": "request-0",
+        **{field: value for field, value in call.fields().items() if field in CALL_FIELDS},
+    }
 
 
-@given(scalars.filter(lambda value: value not in (None, "")))
+@given(identities, calls, wishes, st.lists(changes, max_size=6), st.sampled_from(PRIVACIES), st.booleans())
+def test_whatever_differs_is_written(who, call, hints, steps, privacy, signed):
+    pipeline = made(**({"signing_key": "s" * 32} if signed else {}))
+    said = {"who": who.fields(), "call": of_the_wire(call), "hints": hints.fields()}
+    for change in [{}, *steps]:
+        if "who" in change:
+            said["who"] = Identity(**change["who"]).fields()
+        if "call" in change:
+            said["call"] = of_the_wire(Call(**change["call"]))
+        said["hints"] = change.get("hints", said["hints"])
+        for _ in range(2):
+            compare(pipeline, **said, privacy=privacy)
+
+
+@given(vendor_values)
 def test_values_that_are_equal_and_written_in_different_ways(value):
-    repeats = Repeats()
+    pipeline = made()
     for given_now in (value, True, 1, 1.0, "1", value):
-        record = {**RECORD, "ext": {"acme.region": given_now}}
-        assert written(repeats, record) == anew(record)
+        compare(pipeline, hints=Hints(ext={"acme.region": given_now}).fields())
+
+
+def test_the_next_call_of_a_conversation_is_ready():
+    """Or all of the above would compare one way with itself."""
+    pipeline = made()
+    for number in range(1, 4):
+        call = {"request_id": f"request-{number}", "turn_id": f"turn-{number}", "call": number}
+        assert isinstance(compare(pipeline, call=call), Ready)
 
 
 def test_where_there_is_little_room():
-    long = {**RECORD, "user_id": "u" * 400, "chat_id": "c" * 400, "thread_id": "t" * 400}
-    for left in (900, MAX_HEADERS_BYTES):
-        repeats = Repeats(left)
+    who = {**WHO, **dict.fromkeys(("user_id", "chat_id", "thread_id", "user_name", "chat_name"), "w" * 450)}
+    hints = dict.fromkeys(("user_intent", "requested_model", "cost_center"), "h" * 450)
+    for settings in ({}, {"signing_key": "s" * 32}):
+        pipeline = made(**settings)
         for length in (10, 500, 10):
-            record = {**long, "request_id": "r" * length}
-            assert written(repeats, record) == anew(record, left)
+            found = compare(pipeline, who, {"request_id": "r" * length}, hints)
+            assert ("X-Hermes-Chat-Name" in found.carriers.headers) == (length < 100)
 
 
 def test_conversations_do_not_mix():
-    repeats = Repeats()
+    pipeline = made()
     for number in range(3000):
-        record = {**RECORD, "user_id": f"user-{number % 7}", "conversation_id": f"conversation-{number % 1500}"}
-        assert written(repeats, record) == anew(record)
-        assert written(repeats, record) == anew(record)
+        who = {"user_id": f"user-{number % 7}", "conversation_id": f"conversation-{number % 1500}"}
+        compare(pipeline, who)
+        compare(pipeline, who)
+
+
+def test_purposes_do_not_mix():
+    pipeline = made()
+    for purpose in ("main", "title_generation", "main"):
+        compare(pipeline, call={**CALL, "purpose": purpose})
+
+
+@pytest.mark.parametrize("privacy", PRIVACIES)
+def test_one_endpoint_does_not_get_what_another_may_have(privacy):
+    pipeline = made()
+    for turn in (*PRIVACIES, privacy, *reversed(PRIVACIES)):
+        found = compare(pipeline, privacy=turn)
+        assert ("alice" in str(found.carriers)) == (turn == "raw")
 
 
 def test_what_was_given_out_may_be_changed():
-    repeats = Repeats()
-    for _ in range(3):
-        pairs, named, lines = repeats.write(RECORD)
-        assert (pairs, named) == anew(RECORD)
-        pairs["hermes_user_id"] = named["X-Hermes-User-Id"] = "mallory"
-        pairs.clear()
-        lines.clear()
-    record = {**RECORD, "ext": {"acme.region": "eu"}}
-    repeats.write(record)
-    record["ext"]["acme.region"] = "us"  # as a wrapper might that edits the body on its way
-    assert written(repeats, record) == anew(record)
-
-
-@given(records)
-def test_a_free_request_gets_what_any_other_would(record):
-    record = {"request_id": "request-1", **record}
-    for key in (None, "s" * 32):
-        pipeline = Pipeline(Settings.load({"signing_key": key} if key else {}))
-        outgoing = Outgoing("chat.completions", {"model": "m", "messages": []}, None, None)
-        decision = pipeline.decide("http://127.0.0.1:4000/v1")
-        assert decision.profile.name == "dispatcher"
-        slowly = pipeline._carriers(outgoing, decision, Rung.FULL, record)
-        for _ in range(2):
-            quickly = pipeline._all_three(record)
-            signed = [dict(found.headers).pop(SIGNATURE, "") != "" for found in (slowly, quickly)]
-            assert signed == [key is not None] * 2
-            without = [
-                {name: line for name, line in found.headers.items() if name != SIGNATURE} for found in (slowly, quickly)
-            ]
-            assert without[0] == without[1]
-            assert quickly.body == slowly.body
-            assert sorted(quickly.lines) == sorted(lines_of(quickly.headers))
+    pipeline = made()
+    mixed = {**HINTS, "ext": {"acme.region": 7}}  # numbers are not kept ready
+    for hints in (HINTS, mixed):
+        for _ in range(3):
+            found = compare(pipeline, hints=hints)
+            for part in (found.record, found.carriers.body["hermes"]):
+                part["ext"]["acme.region"] = "changed"
+                part.clear()
+            found.carriers.headers.clear()
 
 
 class Says:
@@ -130,8 +174,7 @@ class Says:
 
 
 def sent(pipeline):
-    outgoing = Outgoing("chat.completions", {"model": "m", "messages": []}, None, None)
-    return pipeline.stamp(outgoing, pipeline.decide("http://127.0.0.1:4000/v1")).carriers.body["hermes"]
+    return pipeline.stamp(FREE, pipeline.decide(ENDPOINT)).carriers.body["hermes"]
 
 
 def test_a_plugin_that_says_the_same_and_then_something_else():

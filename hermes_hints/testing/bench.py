@@ -197,7 +197,7 @@ class _Watched(Registry):
         super().__init__()
         self.told = _Told()
 
-    def contribute(self, call: object, identity: object) -> dict[str, Any]:
+    def contribute(self, call: object, identity: object) -> Mapping[str, Any]:
         began = time.perf_counter()
         hints = super().contribute(call, identity)
         took = time.perf_counter() - began

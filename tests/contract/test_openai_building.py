@@ -1,6 +1,8 @@
-"""Headers join a request where the client builds it, or are part of its options where it is built in another way."""
+"""What is stamped joins a request where the client builds it, or its options where it is built in another way."""
 
 from __future__ import annotations
+
+import json
 
 import openai
 import pytest
@@ -11,19 +13,35 @@ from hermes_hints import install, wrap
 
 WHO = {"user_id": "alice"}
 SETTINGS = {"endpoints": [{"match": "127.0.0.1", "profile": "headers"}]}
+EVERYWHERE = {"endpoints": [{"match": "127.0.0.1", "profile": "dispatcher"}]}
 
 
 @pytest.fixture(params=["wrap", "install"])
 def door(request):
     """Have a client stamped, by either door."""
 
-    def stamp(client):
+    def stamp(client, settings=SETTINGS):
         if request.param == "wrap":
-            return wrap(client, identity=WHO, settings=SETTINGS)
-        install(identity=WHO, settings=SETTINGS)
+            return wrap(client, identity=WHO, settings=settings)
+        install(identity=WHO, settings=settings)
         return client
 
     return stamp
+
+
+async def again(client):
+    """Calls of one conversation: what the first one has in common with the others is made ready for them."""
+    for _ in range(3):
+        await ask(client)
+
+
+def everywhere(request):
+    """Whether it has arrived with all three carriers, each once, and its caller's own parts as they were."""
+    pairs = dict(request.json["metadata"])
+    assert request.lines["user-id"] == request.json["hermes"]["user_id"] == pairs["hermes_user_id"] == "alice"
+    assert request.lines["request-id"] == request.json["hermes"]["request_id"] == pairs["hermes_request_id"]
+    assert request.body.count(b'"hermes":') == request.body.count(b'"metadata":') == 1
+    return {name: value for name, value in request.json.items() if name not in ("hermes", "metadata")}
 
 
 @pytest.mark.parametrize("kind", KINDS, indirect=True)
@@ -117,10 +135,104 @@ def test_headers_of_another_kind(door, clients, upstream):
     def building(*args, **kwargs):
         request = build(*args, **kwargs)
         request.headers = Own(request.headers)
-        request.headers["X-Hermes-User-Id"] = "stale"
         return request
 
     http.build_request = building
+    http.headers["X-Hermes-User-Id"] = "stale"
     clients.run(ask(door(client)))
     assert upstream.only.lines["user-id"] == "alice"
     assert upstream.only.header("Authorization") is not None
+
+
+@pytest.mark.parametrize("kind", KINDS, indirect=True)
+def test_the_body_is_the_callers_own_with_more_at_its_end(door, clients, upstream):
+    async def main():
+        await ask(clients.make())
+        await again(door(clients.make(), EVERYWHERE))
+
+    clients.run(main())
+    bare, *others = upstream.received
+    for request in others:
+        assert everywhere(request) == bare.json
+        assert request.body.startswith(bare.body[:-1] + b",")
+    assert len({request.hermes["request_id"] for request in others}) == len(others)
+
+
+def test_a_retry_carries_the_same(door, clients, upstream):
+    upstream.queue.append(Answer(503))
+    clients.run(ask(door(clients.make(max_retries=1), EVERYWHERE)))
+    first, second = upstream.received
+    assert everywhere(first) == everywhere(second)
+    assert first.body == second.body
+
+
+def test_a_wrapper_below_that_uses_the_same_names(clients, upstream):
+    """As it would be had the caller done so; what it says stays."""
+    client = clients.make()
+    inner = client.request
+
+    def changing(cast_to, options, **rest):
+        body = {**options.json_data, "metadata": {"team": "x"}, "hermes": {"user_intent": "local"}}
+        return inner(cast_to, options.model_copy(update={"json_data": body}), **rest)
+
+    client.request = changing
+    clients.run(ask(wrap(client, identity=WHO, settings=EVERYWHERE)))
+    everywhere(upstream.only)
+    assert upstream.only.metadata["team"] == "x"
+    assert upstream.only.hermes["user_intent"] == "local"
+
+
+def rebuilt(request, content):
+    """A request as an HTTP client of one's own might make it."""
+    headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"content-length"]
+    return type(request)(request.method, request.url, headers=headers, content=content, extensions=request.extensions)
+
+
+def of_another_kind(request):
+    class Own(type(request)):
+        """Known by its module to be none of the HTTP library's own."""
+
+    request.__class__ = Own
+    return request
+
+
+def read_as_it_is_sent(request):
+    class Own(type(request.stream)):
+        def __init__(self, content, told):
+            super().__init__(content)
+            self.told = told
+
+    request.stream = Own(request.content, [])
+    return request
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        of_another_kind,
+        read_as_it_is_sent,
+        lambda request: rebuilt(request, json.dumps(json.loads(request.content), indent=1).encode()),
+        lambda request: rebuilt(request, b" " + request.content),
+        lambda request: rebuilt(request, request.content + b"\n"),
+    ],
+    ids=["request", "stream", "indented", "after a blank", "before a line's end"],
+)
+def test_where_the_end_of_the_body_is_not_known_the_options_have_all_of_it(door, clients, upstream, changed):
+    client = door(clients.make(), EVERYWHERE)
+    build = client._client.build_request
+    client._client.build_request = lambda *args, **kwargs: changed(build(*args, **kwargs))
+    clients.run(again(client))
+    assert len(upstream.received) == 3
+    for request in upstream.received:
+        assert everywhere(request).keys() == {"model", "messages"}
+
+
+@pytest.mark.parametrize("body", [None, {}])
+def test_a_body_with_nothing_in_it(door, clients, upstream, body):
+    async def main():
+        client = door(clients.make(), EVERYWHERE)
+        answer = client.post("/chat/completions", body=body, cast_to=object)
+        return await answer if clients.asynchronous else answer
+
+    clients.run(main())
+    assert everywhere(upstream.only) == {}
