@@ -1,11 +1,9 @@
 """Run hook implementations one by one, so that none can fail, delay or re-enter a call.
 
-An implementation is on trial first: it runs on a helper thread while the caller waits, at most for the time budget. After
-`TRIAL` calls in which it used the processor rather than waited for something, it runs in the caller's own thread, which
-saves the hand-over. One that is over budget there is put on trial again; one that is over budget on trial is not waited for
-while it is still running, and set aside when it does so again and again, or hangs.
-
-On a busy machine any plugin can be late, and a thread that waits for its turn looks like one that hangs. Hence the patience.
+An implementation is on trial first, on a helper thread for which the caller waits at most for the time budget. After `TRIAL`
+calls in which it computed rather than waited, it runs in the caller's own thread, which saves the hand-over. One over budget
+there is put on trial again; one over budget on trial is not waited for while it runs, and set aside when that happens again
+and again, or it hangs. On a busy machine any plugin can be late: hence the patience.
 """
 
 from __future__ import annotations

@@ -3,10 +3,8 @@
 Stamping happens at ``client.request``, which every call of the SDK passes once, before its own retries. What is wrapped is
 looked up at each call, so that other instrumentation composes in either order. Responses are never touched.
 
-What is stamped joins a request where the SDK has built it, at ``client._build_request``: headers as bytes and, where the
-caller has put nothing under the same names, fields of the body as JSON behind the caller's own. As part of its options each
-of them would be merged, encoded and copied again and again. Where a client builds its requests in another way they are part
-of its options.
+What is stamped joins a request where the SDK has built it (``client._build_request``), past all that the SDK does with its
+options; where a client builds its requests in another way, its options have it. docs/design.md says why.
 """
 
 from __future__ import annotations

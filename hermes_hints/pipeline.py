@@ -50,7 +50,6 @@ class Witness(Protocol):
 
 
 _MOST_ENDPOINTS = 256
-_MOST_IDENTITIES = 1024
 _MOST_BESIDE_SIGNATURE = MAX_HEADERS_BYTES - 128
 """The line of a signature has 110 bytes until the year 2286."""
 
@@ -266,7 +265,7 @@ class Pipeline:
         self, who: Identity, call: Mapping[str, Any], hints: Mapping[str, Any], privacy: Privacy
     ) -> dict[str, Any]:
         """The record of a ``call`` that is guarded already; nothing that may be changed in it is anyone else's."""
-        record = {**guarded(_fields_of(who), privacy, self._keyring), **call, **hints}
+        record = {**guarded(who.fields(), privacy, self._keyring), **call, **hints}
         if "ext" in record:
             record["ext"] = {**record["ext"]}
         return record
@@ -410,19 +409,6 @@ _advertised = Advertised(_learned.asked)
 @lru_cache(maxsize=_MOST_ENDPOINTS)
 def _address(endpoint: Endpoint) -> str:
     return endpoint.origin + endpoint.path
-
-
-def _fields_of(who: Identity) -> Mapping[str, Any]:
-    """Its fields, taken out once: the same object calls again and again."""
-    known = _fields.get(id(who))
-    if known is None or known[0] is not who:
-        if len(_fields) >= _MOST_IDENTITIES:
-            _fields.clear()
-        known = _fields[id(who)] = (who, who.fields())
-    return known[1]
-
-
-_fields: dict[int, tuple[Identity, Mapping[str, Any]]] = {}
 
 
 def _as_read(

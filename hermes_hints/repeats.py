@@ -1,7 +1,7 @@
 """What the calls of a conversation have in common, made ready once: headers as bytes, fields of the body as JSON.
 
-For requests in which the caller has put nothing where hints go, to endpoints that get all three carriers. The next call of
-a conversation mostly differs from the last one in the fields of `Call`, so only those are written anew.
+For requests in which the caller has put nothing where hints go, to endpoints that get all three carriers: the next one
+mostly differs in the fields of `Call` alone.
 """
 
 from __future__ import annotations

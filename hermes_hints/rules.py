@@ -1,31 +1,13 @@
-r"""Rules: which model serves a request, by what the request says of itself.
+"""Rules: which model serves a request, by what the request says of itself.
 
 A rule file is YAML (needs PyYAML, which the extra ``dispatcher`` brings)::
 
-    default: local-small                  # required: serves where no rule matches
-    rules:                                # read from the top, the first that matches wins
-      - name: the user wants the cloud    # optional, else "rule 1"
-        match: {user_intent: force-cloud}
+    default: local-small
+    rules:
+      - match: {user_intent: force-cloud}
         model: cloud-large
-      - name: background work
-        match:
-          purpose: [title_generation, compression, "*_search"]   # any of these
-          user_intent: {present: false}                          # and this
-        model: local-tiny
-      - name: not for guests
-        match: {user_id: "guest-*"}
-        reject: Guests have no model here.
 
-A rule chooses a ``model``, or refuses the request with ``reject``, the text that the caller is answered. Beside the
-model or in its place it may give ``tags`` and a ``priority``, a whole number from 0 (served first) to 255; LiteLLM acts
-on these, the embedded dispatcher does not.
-
-``match`` takes any field of the wire record, ``ext.<vendor.key>``, ``model`` (the model asked for) and ``api``
-(``chat.completions``, ``responses``, …); all of its keys must match. A value is the exact text, where ``*`` stands for
-any characters (``\*`` for a star itself); a list of values, any of which may match; or ``{present: true}`` and
-``{present: false}``. Numbers and truth values are compared as the text that ``metadata`` carries, text in Unicode's
-normal form C, upper and lower case as they are. ``labels`` matches when any one label does. A field that is absent
-matches ``{present: false}`` alone.
+docs/dispatcher.md has all that it may hold, and how values are compared.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import logging
 import operator
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 
 from .carriers import Line, lines_of
 from .endpoints import Family, family_of
@@ -67,10 +67,8 @@ class Sending:
         if stamp is None:
             return options
         changes: dict[str, Any] = {}
-        parts = (
-            {"extra_json": stamp.carriers.body, "headers": stamp.carriers.headers} if self._in_options(stamp) else {}
-        )
-        for part, added in parts.items():
+        carried = stamp.carriers
+        for part, added in (("extra_json", carried.body), ("headers", carried.headers)):
             given = _mapping(getattr(options, part))
             ours = [name for name, value in added.items() if given is not None and given.get(name) == value]
             if given is not None and ours:
@@ -82,10 +80,6 @@ class Sending:
         if options.follow_redirects is False and self.bare.follow_redirects is not False:
             changes["follow_redirects"] = self.bare.follow_redirects
         return options.model_copy(update=changes) if changes else options
-
-    def _in_options(self, stamp: Stamp) -> bool:
-        """Whether the options have any of it."""
-        return self.builder is None or not isinstance(stamp.content, Ready)
 
     def made_of(self, options: Any) -> bool:
         """Whether a request of these ``options`` goes where this one does: on the way the client may ask something elsewhere."""
@@ -112,7 +106,7 @@ class Sending:
     def _given(self, request: Any, options: Any, content: Spelled | Ready) -> bool:
         """Add to ``request`` what its options do not have; whether that could be done."""
         kinds = _kinds(request.__class__)
-        if kinds is None or request.headers.__class__ is not kinds.headers:
+        if kinds is None or request.headers.__class__ is not kinds[0]:
             return False
         # Anything that httpx itself offers encodes, or compares, each header with every other again.
         held: list[Line] = request.headers._list  # noqa: SLF001
@@ -121,7 +115,7 @@ class Sending:
             as_before = options.json_data is bare.json_data and options.extra_json is bare.extra_json
             if not as_before and not _outgoing(self.client, options, self._family).untouched():
                 return False
-            if request.stream.__class__ is not kinds.stream or not _append(request, held, content.tail):
+            if request.stream.__class__ is not kinds[1] or not _append(request, held, content.tail):
                 return False
             lines = content.lines
         else:
@@ -169,15 +163,9 @@ class Sending:
             self._refused = None
 
 
-class _Kinds(NamedTuple):
-    """Of what kind the parts of a request are, where they are kept as both majors of httpx do."""
-
-    headers: Any
-    stream: Any
-
-
 @lru_cache(maxsize=8)
-def _kinds(kind: Any) -> _Kinds | None:
+def _kinds(kind: Any) -> tuple[Any, Any] | None:
+    """Of what kind headers and stream of such a request are, where they are kept as both majors of httpx do."""
     try:
         tried = kind("POST", "http://localhost", headers={"A": "b"}, content=b"{}")
         headers, stream = tried.headers, tried.stream
@@ -186,7 +174,7 @@ def _kinds(kind: Any) -> _Kinds | None:
     except Exception as problem:  # whatever another kind of request raises
         logger.debug("hermes-hints: requests of the kind %s are given hints by their options", kind, exc_info=problem)
         return None
-    return _Kinds(headers.__class__, stream.__class__) if known and kind.__module__.startswith("httpx") else None
+    return (headers.__class__, stream.__class__) if known and kind.__module__.startswith("httpx") else None
 
 
 def _append(request: Any, held: list[Line], tail: bytes) -> bool:

@@ -1,7 +1,7 @@
 """The door for the gateway's proxy mode (``gateway.proxy_url``), in which the host asks another Hermes by aiohttp.
 
-No agent runs here then, and none of the host's hooks sees the request. So this door stands at aiohttp's own client, as
-others do at OpenAI's, and looks at nothing but what the host's relay posts: who it is for stands in the relay's arguments.
+None of the host's hooks sees such a request. So this door stands at aiohttp's own client, and looks at nothing but what the
+host's relay posts: who it is for stands in the relay's arguments.
 """
 
 # aiohttp's types are Any here, so that the package can be checked and used without it.

@@ -32,13 +32,10 @@ _NOWHERE = "moa:"
 class Middleware:
     """Says of a main turn's or tool-loop step's request who it is for.
 
-    The request leaves from another thread, and not always to the ``base_url`` that is told here (a fallback, a mixture of
-    agents), so it is stamped where it leaves. Here it only gets a ticket, in ``extra_headers``: they pass the host's
-    preflight for Responses, its copies and every wrapper around the SDK as they are, and the ticket is taken off again
-    before anything is sent.
-
-    Where no door of ours stands before the client that sends (boto3's, or any where the host runs plugins in a process of
-    their own, ``isolated``), what can be sent without one is written into the request here.
+    The request leaves from another thread, and not always to the ``base_url`` that is told here, so it is stamped where it
+    leaves. Here it only gets a ticket in ``extra_headers``, which pass the host and every wrapper around the SDK as they
+    are; there it is taken off again. Where no door of ours stands before the client (boto3's, or any where the host runs
+    plugins in a process of their own, ``isolated``), what can be sent without one is written here.
     """
 
     __slots__ = ("_isolated", "_levers", "_pipeline", "_sessions")

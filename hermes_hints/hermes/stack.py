@@ -1,10 +1,8 @@
 """What the call stack tells of a call outside the main loop.
 
 Titles, compression, vision and the like go through ``agent.auxiliary_client.call_llm`` or ``async_call_llm``, whose
-argument ``task`` names them; the host hands it to no door that runs where the request is made. The stack of the thread that
-makes the request holds it, also through coroutines. So does it hold, where the host's own code makes the request for an
-agent, that agent with the ids of its turn. Nothing in the host is changed; where its names are others, what they would have
-told is absent.
+argument ``task`` names them, and agents hold the ids of their turn. The host tells no door of either where the request is
+made, but the stack of that thread holds both. Where the host's names are others, what they would have told is absent.
 """
 
 from __future__ import annotations

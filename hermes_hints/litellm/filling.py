@@ -95,7 +95,7 @@ def _fill_session(data: Data, kept: dict[str, Any], conversation: str | None) ->
 def _fill_trace(data: Data, kept: dict[str, Any], record: Record) -> None:
     """One turn, one trace: all of its calls get the trace id that Langfuse's ``create_trace_id(seed=turn_id)`` gives.
 
-    LiteLLM takes a session header for the trace's id too, which would make one trace of a conversation; any other
+    LiteLLM takes a session header for it too, which would make one trace of a conversation; any other
     trace id is the caller's. An OpenTelemetry exporter takes the trace from ``traceparent``
     (www.w3.org/TR/trace-context), which is only set here for what runs in the proxy: LiteLLM forwards the client's own.
     """
@@ -128,7 +128,7 @@ def remove(data: dict[str, Any], record: Record) -> None:
     """Take the hints out of everything that LiteLLM may forward; ``data`` is changed in place.
 
     That is the body's ``hermes``, every ``hermes_*`` of its metadata and every ``X-Hermes-*`` of the headers that LiteLLM
-    forwards when it is told to (``forward_client_headers_to_llm_api``); and ``user``, or Anthropic's ``metadata.user_id``,
+    may forward (``forward_client_headers_to_llm_api``); and ``user``, or Anthropic's ``metadata.user_id``,
     where they only repeat the record's ``user_id``, as hermes-hints itself sends them. What else the caller sent stays.
     """
     kept = own_metadata(data)

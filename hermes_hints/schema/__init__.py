@@ -1,6 +1,6 @@
 """The wire contract as JSON Schema, generated from `Record`.
 
-``hermes-hints-1.schema.json`` in this package is what `schema` returns; ``python -m hermes_hints.schema`` prints it.
+``hermes-hints-1.schema.json`` in this package is what `schema` returns.
 """
 
 from __future__ import annotations
