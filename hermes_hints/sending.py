@@ -117,10 +117,11 @@ class Sending:
                 return False
             if request.stream.__class__ is not kinds[1] or not _append(request, held, content.tail):
                 return False
-            lines = content.lines
+            lines, names = content.lines, _NAMES
         else:
             lines = lines_of(content.carriers.headers)
-        if not _NAMES.isdisjoint(map(_lower, held)):
+            names = frozenset(map(_lower, lines))
+        if not names.isdisjoint(map(_lower, held)):
             ours = set(map(_lower, lines))
             held[:] = [line for line in held if line[1] not in ours]
         held.extend(lines)

@@ -116,6 +116,16 @@ def test_each_header_arrives_once(door, clients, upstream):
     assert upstream.only.header("X-Motto") is not None
 
 
+@pytest.mark.parametrize("kind", KINDS, indirect=True)
+def test_a_receivers_own_header_that_the_client_has_too_arrives_once(door, clients, upstream):
+    """With what the client says in it, and what is stamped."""
+    client = clients.make(default_headers={"x-portkey-metadata": json.dumps({"team": "x"})})
+    clients.run(ask(door(client, {"endpoints": [{"match": "127.0.0.1", "profile": "portkey"}]})))
+    told = json.loads(upstream.only.header("x-portkey-metadata"))
+    assert told["team"] == "x"
+    assert "alice" in told.values()
+
+
 def test_a_retry_is_completed_too(door, clients, upstream):
     upstream.queue.append(Answer(503))
     clients.run(ask(door(clients.make(max_retries=1))))
