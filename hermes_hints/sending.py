@@ -52,7 +52,7 @@ class Sending:
         self.client = client
         self.bare = bare
         self.builder = builder
-        """Who is to `complete` what the client builds; ``None`` where the options have all of it."""
+        """Who is to `build` the request; ``None`` where the options have all of it."""
         self.options = bare if stamp is None else _stamped_options(bare, stamp, whole=builder is None)
         self._pipeline = pipeline
         self._family = family
@@ -105,23 +105,24 @@ class Sending:
 
     def _given(self, request: Any, options: Any, content: Spelled | Ready) -> bool:
         """Add to ``request`` what its options do not have; whether that could be done."""
+        ready = content if isinstance(content, Ready) else None
+        lines = lines_of(content.carriers.headers) if ready is None else ready.lines
+        if not lines:
+            return True
         kinds = _kinds(request.__class__)
         if kinds is None or request.headers.__class__ is not kinds[0]:
             return False
         # Anything that httpx itself offers encodes, or compares, each header with every other again.
         held: list[Line] = request.headers._list  # noqa: SLF001
-        if isinstance(content, Ready):
+        present = [*map(_lower, held)]
+        if ready is not None:
             bare = self.bare
             as_before = options.json_data is bare.json_data and options.extra_json is bare.extra_json
             if not as_before and not _outgoing(self.client, options, self._family).untouched():
                 return False
-            if request.stream.__class__ is not kinds[1] or not _append(request, held, content.tail):
+            if request.stream.__class__ is not kinds[1] or not _append(request, held, present, ready.tail):
                 return False
-            lines, names = content.lines, _NAMES
-        else:
-            lines = lines_of(content.carriers.headers)
-            names = frozenset(map(_lower, lines))
-        if not names.isdisjoint(map(_lower, held)):
+        if not (_NAMES if ready is not None else frozenset(map(_lower, lines))).isdisjoint(present):
             ours = set(map(_lower, lines))
             held[:] = [line for line in held if line[1] not in ours]
         held.extend(lines)
@@ -178,10 +179,9 @@ def _kinds(kind: Any) -> tuple[Any, Any] | None:
     return (headers.__class__, stream.__class__) if known and kind.__module__.startswith("httpx") else None
 
 
-def _append(request: Any, held: list[Line], tail: bytes) -> bool:
+def _append(request: Any, held: list[Line], names: list[bytes], tail: bytes) -> bool:
     """Put ``tail`` at the end of the JSON object that is the body of ``request``; whether it is one, and not empty."""
     body: bytes = request._content  # noqa: SLF001
-    names = [*map(_lower, held)]
     if body[:2] != b'{"' or body[-1:] != b"}" or _LENGTH not in names:
         return False
     whole = b"".join((memoryview(body)[:-1], b",", tail))

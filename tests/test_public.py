@@ -109,7 +109,7 @@ def test_every_module_lists_what_it_offers_and_documents_it(name):
 
 def test_the_published_schema_is_that_of_the_models():
     published = resources.files("hermes_hints.schema").joinpath(FILE).read_text(encoding="utf-8")
-    assert published == json.dumps(schema(), indent=2) + "\n", f"write {FILE} anew, so"
+    assert published == json.dumps(schema(), indent=2) + "\n", f"write {FILE} anew, from what schema() returns"
 
 
 def test_the_schema_has_every_field_of_the_contract():
