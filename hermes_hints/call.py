@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 from pydantic import PrivateAttr
 
-from .values import Count, Id, Short, Value
+from .values import Count, Id, Short, Value, made_of
 from .wire import CALL_FIELDS
 
-__all__ = ["CALL_FIELDS", "Body", "Call"]
+__all__ = ["CALL_FIELDS", "Body", "Call", "described", "fresh_request_id"]
 
 
 class Body(Protocol):
@@ -51,11 +53,6 @@ class Call(Value):
 
     _body: Body | None = PrivateAttr(default=None)
 
-    @classmethod
-    def about(cls, fields: dict[str, Any], body: Body | None) -> Call:
-        """Build from fields that are known to be good, with the request's body for `user_text` and `context_chars`."""
-        return cls.made_of({**_NOTHING_KNOWN, **fields}, fields, {"_body": body})
-
     def user_text(self) -> str | None:
         """The text of the last message that the user wrote, or ``None`` where there is none.
 
@@ -78,7 +75,27 @@ class Call(Value):
         return total
 
 
+def described(fields: Mapping[str, Any], body: Body | None, **more: object) -> Call:
+    """A `Call` of fields that are known to be good, with the request's body for `Call.user_text` and `Call.context_chars`."""
+    return made_of(Call, {**_NOTHING_KNOWN, **fields, **more}, {*fields, *more}, {"_body": body})
+
+
+def fresh_request_id() -> str:
+    """128 random bits in hexadecimal."""
+    try:
+        return _drawn.pop()
+    except IndexError:
+        # Of several at once: asking the system hands the interpreter to other threads, and getting it back takes time.
+        digits = os.urandom(16 * _DRAWN_AT_ONCE).hex()
+        _drawn.extend([digits[start : start + 32] for start in range(32, len(digits), 32)])
+        return digits[:32]
+
+
 _NOTHING_KNOWN = {name: field.default for name, field in Call.model_fields.items()}
+_DRAWN_AT_ONCE = 256
+_drawn: list[str] = []
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_drawn.clear)
 
 
 def _messages(body: Body | None) -> list[object]:

@@ -92,13 +92,9 @@ class Overheard(Registry):
     def __init__(self, plugins: Registry) -> None:
         super().__init__()
         self._plugins = plugins
+        self.busy = plugins.busy
         self.profiles = plugins.profiles
         self.said: list[tuple[str, dict[str, Any]]] | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether any plugin wants to be called."""
-        return self._plugins.busy
 
     def contributions(self, call: object, identity: object) -> list[tuple[str, dict[str, Any]]]:
         """What the plugins contributed when they were asked first."""

@@ -202,7 +202,7 @@ class _Door:
 
     def builds(self, client: Any) -> bool:
         """Whether the requests of ``client`` pass `build`, with nothing in front."""
-        building = _attributes(client).get(_BUILD) or getattr(cast("Any", type(client)), _BUILD, None)
+        building = client.__dict__.get(_BUILD) or getattr(cast("Any", type(client)), _BUILD, None)
         return building is not None and building is self._fitted.get(_BUILD)
 
     def build(self, inner: Callable[..., Any], options: Any, rest: dict[str, Any]) -> Any:
@@ -307,7 +307,7 @@ class _ClientDoor(_Door):
     def _inner(self, client: Any, name: str) -> Callable[..., Any]:
         if name in self._before:
             return cast("Callable[..., Any]", self._before[name])
-        return _bound(_method(client, name), client)
+        return _bound(getattr(cast("Any", type(client)), name), client)
 
     def _request_of(self, client: Any) -> Callable[..., Any]:
         if self._asynchronous:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, cast
 
 from . import carriers
-from .call import CALL_FIELDS, Call
+from .call import CALL_FIELDS, Call, described, fresh_request_id
 from .carriers import Carriers
 from .context import current
 from .endpoints import Endpoint, parse_endpoint
@@ -29,6 +28,7 @@ from .receive import from_object, read
 from .repeats import Ready, Repeats
 from .settings import Settings
 from .signature import key_bytes, sign
+from .values import made_of
 from .wire import BODY_KEY, MAX_HEADERS_BYTES, SIGNATURE, Record
 
 __all__ = ["Pipeline", "Spelled", "Stamp", "Testimony", "Witness"]
@@ -165,7 +165,8 @@ class Pipeline:
 
         Never raises: a failure of our own is logged once, with its cause, and the request goes on as it is.
         """
-        if decision.profile.silent:
+        profile = decision.profile
+        if profile is not _DISPATCHER and profile.silent:
             return None
         try:
             return self._stamp(outgoing, decision, identity, facts or {})
@@ -187,10 +188,11 @@ class Pipeline:
         rung = self.ladder.rung(decision.endpoint.origin, model) if self.ladder.holds_any else Rung.FULL
         if rung is Rung.BARE:
             return None
-        told = self._told(identity, facts)
-        if told is None:
-            return None
-        identity, facts = told
+        if identity is None and self.witness is not None:
+            witnessed = self.witness.here()
+            if witnessed is None:
+                return None
+            identity, facts = witnessed[0], {**witnessed[1], **facts}
         ambient = current()
         untouched = outgoing.untouched()
         own = {} if untouched else outgoing.own_fields()
@@ -199,7 +201,14 @@ class Pipeline:
         asked: Call | None = None
         hints: Mapping[str, Any] = {}
         if self._plugins.busy:
-            asked = self._described(call, outgoing, decision, model)
+            asked = described(
+                call,
+                outgoing,
+                model=model if isinstance(model, str) else None,
+                base_url=_address(decision.endpoint),
+                api=outgoing.api,
+                stream=bool(outgoing.get("stream")),
+            )
             hints = self._plugins.contribute(asked, self._shown(who))
         if facts or ambient.hints:
             hints = _under(hints, facts, ambient.hints)
@@ -231,33 +240,11 @@ class Pipeline:
             who = Identity(**{field: own.pop(field) for field in Identity.model_fields if field in own}).over(who)
         return who
 
-    def _told(
-        self, identity: Identity | None, facts: Mapping[str, Any]
-    ) -> tuple[Identity | None, Mapping[str, Any]] | None:
-        """What the door knows, or else what the host does; ``None`` when the host wants the request left alone."""
-        if identity is not None or self.witness is None:
-            return identity, facts
-        witnessed = self.witness.here()
-        return None if witnessed is None else (witnessed[0], {**witnessed[1], **facts})
-
-    @staticmethod
-    def _described(call: dict[str, Any], outgoing: Outgoing, decision: Decision, model: object) -> Call:
-        return Call.about(
-            {
-                **call,
-                "model": model if isinstance(model, str) else None,
-                "base_url": _address(decision.endpoint),
-                "api": outgoing.api,
-                "stream": bool(outgoing.get("stream")),
-            },
-            outgoing,
-        )
-
     def _shown(self, who: Identity) -> Identity:
         """A copy for plugins: frozen as it is, a plugin can write past that, and this one may be the client's for good."""
         before, copy = self._last_shown
         if before is not who or copy.__dict__ != who.__dict__:
-            copy = who.made_of({**who.__dict__}, who.__pydantic_fields_set__)
+            copy = made_of(Identity, {**who.__dict__}, {*who.__pydantic_fields_set__})
             self._last_shown = (who, copy)
         return copy
 
@@ -378,7 +365,7 @@ def _call(ambient: Mapping[str, Any], facts: Mapping[str, Any], own: dict[str, A
     if own:
         call.update((field, own.pop(field)) for field in CALL_FIELDS if field in own)
     if "request_id" not in call:
-        call["request_id"] = os.urandom(16).hex()
+        call["request_id"] = fresh_request_id()
     return call
 
 

@@ -81,6 +81,10 @@ class Registry:
         self._observers: tuple[Implementation, ...] = ()
         self._merged: tuple[list[Any], dict[str, Any]] = ([], {})
         """What the contributors returned last, and what that came to: of one call as of the next, mostly."""
+        self.busy = False
+        """Whether any plugin wants to be called."""
+        self.observed = False
+        """Whether any plugin wants to see what is stamped."""
         self.profiles: Mapping[str, Profile] = {}
         """The profiles that plugins declare; another object whenever plugins change."""
 
@@ -104,16 +108,6 @@ class Registry:
 
             self._given = Settings.model_construct()
         return self._given
-
-    @property
-    def busy(self) -> bool:
-        """Whether any plugin wants to be called."""
-        return bool(self._contributors or self._observers)
-
-    @property
-    def observed(self) -> bool:
-        """Whether any plugin wants to see what is stamped."""
-        return bool(self._observers)
 
     def load(self, settings: Settings | None = None, admit: Admit | None = None) -> None:
         """Load what is installed and what lies in the operator's directory, once each; hand out new settings.
@@ -208,7 +202,7 @@ class Registry:
         self._run(self._observers, (call, record, carriers))
 
     def _run(self, implementations: Sequence[Implementation], arguments: tuple[Any, ...]) -> list[Any]:
-        settings = self._settings
+        settings = self._given or self._settings
         return run_each(implementations, arguments, settings.budget_ms / 1000, trusting=settings.trust_plugins)
 
     def _load_one(self, name: str, source: Source, location: str, get: Callable[[], object]) -> None:
@@ -286,6 +280,8 @@ class Registry:
     def _arrange(self) -> None:
         self._contributors = tuple(self._implementations("contribute_hints"))
         self._observers = tuple(self._implementations("request_stamped"))
+        self.observed = bool(self._observers)
+        self.busy = self.observed or bool(self._contributors)
         self.profiles = {name: profile for entry in self._entries.values() for name, profile in entry.profiles.items()}
 
     def _implementations(self, hook: str) -> Iterator[Implementation]:

@@ -121,8 +121,8 @@ class _Kept(NamedTuple):
 
 
 def _form(content: Mapping[str, Any], prefix: str, call: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """An object as JSON, with the values left open for `%` that are fields of ``call``, and which these are."""
-    left_open = {prefix + field: field for field in call}
+    """An object as JSON, with the values left open for `%` that differ from ``call`` to call, and which these are."""
+    left_open = {prefix + field: field for field in call if field != "purpose"}
     members: list[str] = []
     for name, value in content.items():
         if name not in left_open:

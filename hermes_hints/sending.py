@@ -6,6 +6,7 @@ works without importing openai. Options are replaced, never changed: their parts
 
 from __future__ import annotations
 
+import io
 import logging
 import operator
 from collections.abc import Callable, Mapping
@@ -184,9 +185,13 @@ def _append(request: Any, held: list[Line], names: list[bytes], tail: bytes) -> 
     body: bytes = request._content  # noqa: SLF001
     if body[:2] != b'{"' or body[-1:] != b"}" or _LENGTH not in names:
         return False
-    whole = b"".join((memoryview(body)[:-1], b",", tail))
-    request._content = whole  # noqa: SLF001
-    request.stream = request.stream.__class__(whole)
+    # What a BytesIO is made of it writes to where it is, and need not copy, as soon as nobody else holds it.
+    held_in, writer = request.stream.__class__, io.BytesIO(body)
+    del body, request._content, request.stream  # noqa: SLF001
+    writer.seek(-1, io.SEEK_END)
+    writer.write(b"," + tail)
+    whole = request._content = writer.getvalue()  # noqa: SLF001
+    request.stream = held_in(whole)
     held[names.index(_LENGTH)] = (b"Content-Length", _LENGTH, b"%d" % len(whole))
     return True
 
@@ -211,7 +216,7 @@ def prepared(
     anew for the endpoint of this client.
     """
     family = family_of(options.url)
-    if family is None or options.files or options.method.lower() != "post":
+    if family is None or options.files or (options.method != "post" and options.method.lower() != "post"):
         return None
     pipeline = door.pipeline
     decision = _decided(pipeline, client, options.url)
@@ -222,7 +227,7 @@ def prepared(
     if told is not None:
         lines = {name: line for name, line in bare.headers.items() if name != TICKET}
         bare = bare.model_copy(update={"headers": lines})
-    elif decision.profile.silent and bare is options:
+    elif bare is options and decision.profile.silent:
         return None
     identity, facts = told or (None, None)
     stamp = pipeline.stamp(_outgoing(client, bare, family), decision, identity, facts)

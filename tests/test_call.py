@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from strategies import json_values
 
 from hermes_hints import Call
+from hermes_hints.call import described
 
 PARTS = [
     {"type": "text", "text": "what"},
@@ -52,7 +53,7 @@ PARTS = [
     ids=range(16),
 )
 def test_the_text_of_the_users_last_message(body, text):
-    assert Call.about({"call": 1}, body).user_text() == text
+    assert described({"call": 1}, body).user_text() == text
 
 
 def test_a_call_without_a_body_has_no_text():
@@ -66,8 +67,8 @@ def test_the_length_of_the_context():
         {"role": "user", "content": [{"type": "text", "text": "67"}, {"type": "text", "text": "8"}]},
         {"role": "assistant", "content": None},
     ]
-    assert Call.about({}, {"messages": messages}).context_chars() == 5 + len("67\n8")
-    assert Call.about({}, {"input": "123"}).context_chars() == 3
+    assert described({}, {"messages": messages}).context_chars() == 5 + len("67\n8")
+    assert described({}, {"input": "123"}).context_chars() == 3
 
 
 def test_only_the_last_messages_are_read_for_the_users_text():
@@ -78,12 +79,12 @@ def test_only_the_last_messages_are_read_for_the_users_text():
         get = __getitem__
 
     body = {"messages": [Unread(role="user"), {"role": "user", "content": "last"}]}
-    assert Call.about({}, body).user_text() == "last"
+    assert described({}, body).user_text() == "last"
 
 
 @given(st.dictionaries(st.sampled_from(["messages", "input", "prompt"]), json_values))
 def test_no_body_is_too_strange(body):
-    call = Call.about({}, body)
+    call = described({}, body)
     assert isinstance(call.user_text(), str | None)
     assert call.context_chars() >= 0
 
@@ -100,4 +101,4 @@ def test_numbers_that_no_call_has(wrong):
 
 
 def test_a_call_is_known_by_its_fields_not_by_its_body():
-    assert "hello" not in repr(Call.about({"purpose": "main"}, {"messages": [{"role": "user", "content": "hello"}]}))
+    assert "hello" not in repr(described({"purpose": "main"}, {"messages": [{"role": "user", "content": "hello"}]}))

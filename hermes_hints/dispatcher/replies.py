@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from ..call import Call
+from ..call import described
 from ..rules import Choice
 from ..wire import Record
 from .sample import sample
@@ -32,7 +32,7 @@ class Question:
 
     def user_text(self) -> str | None:
         """The text of the last message that the user wrote, or ``None`` where there is none."""
-        return Call.about({}, self.body).user_text()
+        return described({}, self.body).user_text()
 
     def schema(self) -> Mapping[str, Any] | None:
         """The JSON Schema that the answer must follow, or ``None`` where any text will do."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..call import Call
+from ..call import described
 from .replies import Question, Reply
 
 __all__ = ["Usage"]
@@ -23,7 +23,7 @@ class Usage:
     def of(cls, question: Question, reply: Reply) -> Usage:
         """Reckon from the request's text, and from the reply's text and tool calls."""
         written = len(reply.text) + sum(len(call.name) + len(call.json()) for call in reply.tool_calls)
-        return cls(_tokens(Call.about({}, question.body).context_chars()), _tokens(written))
+        return cls(_tokens(described({}, question.body).context_chars()), _tokens(written))
 
 
 def _tokens(chars: int) -> int:

@@ -168,6 +168,23 @@ def test_the_body_is_the_callers_own_with_more_at_its_end(door, clients, upstrea
     assert len({request.hermes["request_id"] for request in others}) == len(others)
 
 
+def test_who_kept_the_body_keeps_it_as_it_was(door, clients, upstream):
+    client = clients.make()
+    http = client._client
+    build = http.build_request
+    kept = []
+
+    def keeping(*args, **kwargs):
+        request = build(*args, **kwargs)
+        kept.append(request.content)
+        return request
+
+    http.build_request = keeping
+    clients.run(ask(door(client, EVERYWHERE)))
+    assert "hermes" not in json.loads(kept[0])
+    assert everywhere(upstream.only) == json.loads(kept[0])
+
+
 def test_a_retry_carries_the_same(door, clients, upstream):
     upstream.queue.append(Answer(503))
     clients.run(ask(door(clients.make(max_retries=1), EVERYWHERE)))

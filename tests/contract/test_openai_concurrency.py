@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -81,6 +83,30 @@ def test_tasks(client, clients, upstream):
 
     clients.run(main())
     check(upstream.received, TASKS)
+
+
+FORKING = """
+import os, sys
+from openai import OpenAI
+from hermes_hints import wrap
+
+def ask():
+    wrap(OpenAI(api_key="k", base_url=sys.argv[1])).chat.completions.create(model="x", messages=[])
+
+ask()
+child = os.fork()
+ask()
+if child == 0:
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@sync_only
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_forked_processes_give_no_id_twice(clients, upstream):
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKING, upstream.base_url], check=True, timeout=60)
+    assert len({request.hermes["request_id"] for request in upstream.received}) == 3
 
 
 @async_only
