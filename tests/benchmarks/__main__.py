@@ -45,8 +45,8 @@ class Plan(NamedTuple):
 FULL: Mapping[str, Plan] = {
     "small": Plan(40, 10),
     "small async": Plan(40, 10),
-    "large": Plan(16, 4),
-    "large async": Plan(16, 4),
+    "large": Plan(12, 10),
+    "large async": Plan(12, 10),
     "stream": Plan(10, 2),
     "stream async": Plan(10, 2),
     "hermes": Plan(60, 10),
