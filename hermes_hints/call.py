@@ -26,10 +26,7 @@ class Body(Protocol):
 class Call(Value):
     """What is known of one LLM call before it leaves. Frozen; every field is optional.
 
-    On the wire: ``request_id`` (one for each call, kept over the client's retries), ``turn_id``, ``task_id``, ``call``
-    (the nth of its turn, from 1) and ``purpose`` (``main``, ``subagent``, ``title_generation``, …).
-    For plugins only: ``model`` (as asked for), ``base_url`` (of the endpoint, without credentials), ``api``
-    (``chat.completions``, ``responses``, …) and ``stream``.
+    ``model``, ``base_url``, ``api`` and ``stream`` are for plugins; the others go on the wire.
     """
 
     request_id: Id = None

@@ -43,9 +43,9 @@ class Endpoint(NamedTuple):
 def parse_endpoint(url: str) -> Endpoint:
     """Split a base URL and tell how far it reaches. Total: a URL that cannot be read is a public one.
 
-    Loopback: ``localhost``, ``*.localhost``, 127.0.0.0/8, ::1 and the unspecified addresses. Private: RFC 1918, link-local and unique local addresses
-    (RFC 3927, 4193, 4291), ``*.local``, ``*.internal`` and names of one label. Names are never resolved: a public name
-    that leads to a private address is public. So are numeric spellings of an address other than the dotted one.
+    Loopback: ``localhost``, ``*.localhost``, 127.0.0.0/8, ::1 and the unspecified addresses. Private: RFC 1918, link-local
+    and unique local addresses (RFC 3927, 4193, 4291), ``*.local``, ``*.internal`` and names of one label. Names are never
+    resolved: one that leads to a private address is public. So are numeric spellings of an address other than the dotted one.
     """
     try:
         parts = urlsplit(url.strip())

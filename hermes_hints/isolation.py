@@ -1,9 +1,9 @@
 """Run hook implementations one by one, so that none can fail, delay or re-enter a call.
 
 An implementation is on trial first, on a helper thread for which the caller waits at most for the time budget. After `TRIAL`
-calls in which it computed rather than waited, it runs in the caller's own thread, which saves the hand-over. One over budget
-there is put on trial again; one over budget on trial is not waited for while it runs, and set aside when that happens again
-and again, or it hangs. On a busy machine any plugin can be late: hence the patience.
+calls in which it computed rather than waited, it runs in the caller's own thread, which saves the hand-over; over budget
+there, it is on trial again. Over budget on trial it is not waited for, and set aside when that happens again and again, or
+it hangs: on a busy machine any plugin can be late.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def run_each(
 ) -> list[Any]:
     """What each implementation returned, in order; ``None`` for one that failed, was late or is set aside.
 
-    ``budget`` is the time in seconds for all of them together; without ``trusting`` the trial never ends. Code that runs inside an implementation and comes back
-    here (a plugin that itself calls a model) finds no implementations.
+    ``budget`` is the time in seconds for all of them together; without ``trusting`` the trial never ends. A plugin that
+    itself calls a model, and so comes back here, finds no implementations.
     """
     results: list[Any] = [None] * len(implementations)
     if not _inside.get():

@@ -165,8 +165,7 @@ class Pipeline:
 
         Never raises: a failure of our own is logged once, with its cause, and the request goes on as it is.
         """
-        profile = decision.profile
-        if profile is not _DISPATCHER and profile.silent:
+        if decision.profile.silent:
             return None
         try:
             return self._stamp(outgoing, decision, identity, facts or {})

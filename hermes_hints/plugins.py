@@ -202,7 +202,7 @@ class Registry:
         self._run(self._observers, (call, record, carriers))
 
     def _run(self, implementations: Sequence[Implementation], arguments: tuple[Any, ...]) -> list[Any]:
-        settings = self._given or self._settings
+        settings = self._settings
         return run_each(implementations, arguments, settings.budget_ms / 1000, trusting=settings.trust_plugins)
 
     def _load_one(self, name: str, source: Source, location: str, get: Callable[[], object]) -> None:

@@ -216,7 +216,7 @@ def prepared(
     anew for the endpoint of this client.
     """
     family = family_of(options.url)
-    if family is None or options.files or (options.method != "post" and options.method.lower() != "post"):
+    if family is None or options.files or options.method.lower() != "post":
         return None
     pipeline = door.pipeline
     decision = _decided(pipeline, client, options.url)

@@ -5,9 +5,8 @@
     litellm_settings:
       callbacks: [hermes_hints.litellm.hermes_hints]
 
-It reads the record of each request, fills LiteLLM's own fields with it (end user, session, traces, spend rows), chooses
-the model group by a rule file if there is one, and takes out of the request what no provider should see. ``litellm`` is
-imported here alone, and only when the callback is made.
+It fills LiteLLM's own fields with the record of each request (end user, session, traces, spend rows), chooses the model
+group by a rule file if there is one, and takes out of the request what no provider should see.
 """
 
 from __future__ import annotations
