@@ -5,6 +5,7 @@ A contender is a function that makes one call; of an async client, one that retu
 
 from __future__ import annotations
 
+import io
 import json
 import secrets
 from collections.abc import Callable, Collection, Mapping
@@ -17,7 +18,7 @@ from hermes_hints.pipeline import Pipeline
 from hermes_hints.plugins import Registry
 
 from . import transport
-from .names import BARE, BY_HAND, BY_HAND_EXTRA, BY_HAND_FRESH, OFF, OURS, SCOPED
+from .names import BARE, BY_HAND, BY_HAND_EXTRA, BY_HAND_FRESH, FLOOR, OFF, OURS, SCOPED
 from .timing import Call
 from .workload import BASE_URL, IDENTITY, PATIENCE_MS, PUBLIC_URL, Plugin
 
@@ -63,6 +64,7 @@ def contenders(
         BY_HAND: lambda: calls(plain(), metadata=metadata, extra_body={"hermes": hermes}, extra_headers=headers),
         BY_HAND_FRESH: made,
         BY_HAND_EXTRA: lambda: calls(plain(), extra_body=extra, extra_headers=headers),
+        FLOOR: lambda: calls(_completed(plain(), extra, headers)),
     }
     return {name: make() for name, make in makers.items() if not among or name in among}
 
@@ -98,6 +100,30 @@ def sent_by_ours() -> tuple[dict[str, Any], dict[str, str]]:
     client.chat.completions.create(model="gpt-x", messages=[])
     headers = {name: value for name, value in arrived[-1].headers.items() if name.startswith("x-hermes-")}
     return json.loads(arrived[-1].content), {name.title(): value for name, value in headers.items()}
+
+
+def _completed(client: Any, body: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
+    """``client``, whose requests get these as bytes where it has built them: nothing is asked, known or looked at."""
+    lines = [(name.encode(), name.lower().encode(), value.encode()) for name, value in headers.items()]
+    tail = b"," + json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()[1:]
+    build = client._build_request
+
+    def completed(*args: Any, **kwargs: Any) -> Any:
+        request = build(*args, **kwargs)
+        held_in, writer = type(request.stream), io.BytesIO(request._content)
+        del request._content, request.stream
+        writer.seek(-1, io.SEEK_END)
+        writer.write(tail)
+        request._content = writer.getvalue()
+        request.stream = held_in(request._content)
+        held = request.headers._list
+        length = [name for _, name, _ in held].index(b"content-length")
+        held[length] = (b"Content-Length", b"content-length", b"%d" % len(request._content))
+        held.extend(lines)
+        return request
+
+    client._build_request = completed
+    return client
 
 
 def _identified(call: Call) -> Call:

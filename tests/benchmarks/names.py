@@ -9,6 +9,7 @@ OFF = "ours, a public host that nobody named"
 BY_HAND = "by hand: `metadata=`, `extra_body=`, `extra_headers=`"
 BY_HAND_FRESH = "by hand: the same, made for each call with its own request id"
 BY_HAND_EXTRA = "by hand: `extra_body=` for both, `extra_headers=`"
+FLOOR = "the floor: the same bytes, constant, put into the request that the client has built"
 
 OTEL = "OpenTelemetry openai-v2"
 LANGFUSE = "langfuse.openai"
@@ -21,4 +22,4 @@ MIDDLEWARE = "its middleware alone"
 IN_HERMES = "a main turn in Hermes, 5 plugins"
 
 IN_STREAMS = (BARE, OURS[5], *PEERS)
-UNDER_LOAD = (BARE, OURS[0], OURS[5], BY_HAND, OTEL, LANGFUSE)
+UNDER_LOAD = (BARE, OURS[0], OURS[5], BY_HAND, FLOOR, OTEL, LANGFUSE)
