@@ -21,6 +21,8 @@ _PRIVATE = tuple(
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_UPWARDS = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+"""Segments that clients or servers take out of a path, so that it is another one that is asked."""
 _AUTHORITY = re.compile(r"(?:.*@)?(?:\[[^\[\]]*\]|[^\[\]:]*)(?::[0-9]*)?", re.DOTALL)
 
 
@@ -35,9 +37,14 @@ class Endpoint(NamedTuple):
 
     @property
     def origin(self) -> str:
-        """``scheme://host:port``, lower case, with the port always written."""
+        """``scheme://host:port``, lower case, with the port always written; empty where the URL could not be read."""
+        if not self.host:
+            return ""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}" if self.port is None else f"{self.scheme}://{host}:{self.port}"
+
+
+_UNREADABLE = Endpoint("", "", None, "", "public")
 
 
 def parse_endpoint(url: str) -> Endpoint:
@@ -48,11 +55,14 @@ def parse_endpoint(url: str) -> Endpoint:
     resolved: one that leads to a private address is public. So are numeric spellings of an address other than the dotted one.
     """
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(url)
         host, port = _host(parts), parts.port
     except ValueError:
-        return Endpoint("", "", None, "", "public")
-    return Endpoint(parts.scheme, host, port or _DEFAULT_PORTS.get(parts.scheme), parts.path.rstrip("/"), _reach(host))
+        return _UNREADABLE
+    # Python reads past blanks in front; an HTTP client takes what begins with one, or has no scheme, as a path.
+    if url[:1] <= " " or parts.scheme not in _DEFAULT_PORTS or _UPWARDS.search(parts.path):
+        return _UNREADABLE
+    return Endpoint(parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], parts.path.rstrip("/"), _reach(host))
 
 
 def _host(parts: SplitResult) -> str:
@@ -107,6 +117,11 @@ class Match(NamedTuple):
     path: str
     network: ipaddress.IPv4Network | ipaddress.IPv6Network | None
 
+    @property
+    def everything(self) -> bool:
+        """Whether it covers hosts of every kind."""
+        return self.host == "*" or (self.network is not None and self.network.prefixlen == 0)
+
     def covers(self, endpoint: Endpoint) -> bool:
         """Whether the endpoint is one of those that the operator named."""
         if self.scheme is not None and self.scheme != endpoint.scheme:
@@ -139,7 +154,7 @@ def parse_match(text: str, *, key: str = "match") -> Match:
         try:
             network = ipaddress.ip_network(wanted)
         except ValueError as error:
-            msg = f"{key}: {text!r} is not a network ({error}); write a host, host:port, a URL or a network such as 10.1.0.0/16"
+            msg = f"{key}: {text!r:.80} is not a network ({error!s:.80}); write a host, host:port, a URL or a network such as 10.1.0.0/16"
             raise ConfigError(msg) from None
         return Match(text, None, "", None, "", network)
     bare = "://" not in wanted
@@ -153,13 +168,13 @@ def parse_match(text: str, *, key: str = "match") -> Match:
         host, port = _host(parts).removesuffix("."), parts.port
     except ValueError as error:
         msg = (
-            f"{key}: {text!r} cannot be read ({error}); write a host, host:port, a URL or a network such as 10.1.0.0/16"
+            f"{key}: {text!r:.80} cannot be read ({error!s:.80}); write a host, host:port, a URL or a network such as 10.1.0.0/16"
         )
         raise ConfigError(msg) from None
     name = host.removeprefix("*.")
     good = host == "*" or _address(host) is not None or _NAME.fullmatch(name) is not None
     if not good or (not bare and parts.scheme not in _DEFAULT_PORTS):
-        msg = f"{key}: {text!r} names no endpoint; write a host, host:port, a URL without credentials or a network such as 10.1.0.0/16"
+        msg = f"{key}: {text!r:.80} names no endpoint; write a host, host:port, a URL without credentials or a network such as 10.1.0.0/16"
         raise ConfigError(msg)
     address = _address(host)
     network = None if address is None else ipaddress.ip_network(address)

@@ -146,6 +146,9 @@ def _pipeline(
     if profile is not None and client is not None:
         known = {**loaded.known_profiles(), **registry.profiles}
         named = (parse_endpoint(str(client.base_url)), find_profile(profile, known=known))
+        if not named[0].host:
+            msg = f"base_url: {str(client.base_url)!r} has no host for which profile {profile!r} could hold; give the client a whole URL"
+            raise ConfigError(msg)
     who = identity if isinstance(identity, Identity) else Identity(**identity) if identity else NOBODY
     return Pipeline(loaded, identity=who, privacy=privacy, named=named)
 
@@ -203,11 +206,11 @@ class _Door:
         building = client.__dict__.get(_BUILD) or getattr(cast("Any", type(client)), _BUILD, None)
         return building is not None and building is self._fitted.get(_BUILD)
 
-    def build(self, inner: Callable[..., Any], options: Any, rest: dict[str, Any]) -> Any:
-        """Call ``inner``, the client's own ``_build_request``, through the request in hand."""
+    def build(self, inner: Callable[..., Any], client: Any, options: Any, rest: dict[str, Any]) -> Any:
+        """Call ``inner``, the client's own ``_build_request``, through the request of this client that is in hand."""
         in_hand = _in_hand.get()
         sending = in_hand[0] if in_hand else None
-        if sending is not None and sending.builder is self and sending.made_of(options):
+        if sending is not None and sending.door is self and sending.client is client:
             return sending.build(inner, options, rest)
         return inner(options, **rest)
 
@@ -218,14 +221,18 @@ class _Door:
         """
         in_hand = _in_hand.get()
         outer = in_hand[0] if in_hand else None
-        if not self.active or (outer is not None and outer.client is client):
+        if not self.active:
             return None
+        if outer is not None and outer.client is client and (outer.door is not self or outer.same_as(options)):
+            return None
+        begun = None
         try:
-            return prepared(self, client, options, outer, asked=asked)
+            begun = prepared(self, client, options, outer, asked=asked)
         except Exception as error:  # noqa: BLE001 - no request fails because of hints
             message = "hermes-hints: a request could not be read and goes on as it is"
             once(logging.ERROR, ("prepare", type(error)), message, cause=error, private=True)
-            return None
+        # One that is made on the way of another has its place in hand too, so that nothing joins it that is the other's.
+        return Sending(self, client, options) if begun is None and outer is not None else begun
 
     def send(self, inner: Callable[..., Any], client: Any, cast_to: Any, options: Any, rest: dict[str, Any]) -> Any:
         """Call ``inner``, the client's own ``request``."""
@@ -322,7 +329,7 @@ class _ClientDoor(_Door):
 
     def _build_of(self, client: Any) -> Callable[..., Any]:
         def build(options: Any, **rest: Any) -> Any:
-            return self.build(self._inner(client, _BUILD), options, rest)
+            return self.build(self._inner(client, _BUILD), client, options, rest)
 
         return functools.wraps(_method(client, _BUILD))(build)
 
@@ -368,7 +375,7 @@ class _ClassDoor(_Door):
             return self.send(self._inner(client, "request"), client, cast_to, options, rest)
 
         def build(client: Any, options: Any, **rest: Any) -> Any:
-            return self.build(self._inner(client, _BUILD), options, rest)
+            return self.build(self._inner(client, _BUILD), client, options, rest)
 
         fitted: dict[str, Any] = {"request": functools.wraps(kind.request)(request_async if asynchronous else request)}
         if hasattr(kind, _BUILD):

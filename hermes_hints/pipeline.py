@@ -127,6 +127,7 @@ class Pipeline:
         self._signing_key = None if signing_key is None else key_bytes(signing_key)
         self._room = MAX_HEADERS_BYTES if signing_key is None else _MOST_BESIDE_SIGNATURE
         self._decisions: dict[int, tuple[object, Decision]] = {}
+        self._held: dict[str, tuple[Decision, bool]] = {}
         self._repeats = Repeats()
         self._last_shown: tuple[Identity, Identity] = (identity, identity.model_copy())
         self._decided_by: tuple[object, object] = (None, None)
@@ -147,9 +148,19 @@ class Pipeline:
 
     def _decide(self, base_url: str) -> Decision:
         endpoint = parse_endpoint(base_url)
-        if self._named is not None and self._named[0].origin == endpoint.origin:
+        if self._named is not None and endpoint.host and self._named[0].origin == endpoint.origin:
             return self.policy.named(endpoint, self._named[1])
         return self.policy.decide(endpoint)
+
+    def holds(self, decision: Decision, url: object) -> bool:
+        """Whether ``decision`` holds for a request to ``url``, which is read anew."""
+        text = str(url)
+        known = self._held.get(text)
+        if known is None or known[0] is not decision:
+            if len(self._held) >= _MOST_ENDPOINTS:
+                self._held.clear()
+            known = self._held[text] = decision, decision.covers(self._decide(text))
+        return known[1]
 
     def stamp(
         self,

@@ -40,6 +40,11 @@ class Decision(NamedTuple):
             and self.privacy == other.privacy
         )
 
+    def covers(self, other: Decision) -> bool:
+        """The same where ``other`` was decided later: of endpoints that nobody named, what is known may have changed since."""
+        named = self.chosen or other.chosen
+        return self.alike(other) if named else self.endpoint.origin == other.endpoint.origin
+
 
 def _no_profiles() -> Mapping[str, Profile]:
     return {}

@@ -38,29 +38,32 @@ class Door(Protocol):
         ...
 
     def builds(self, client: Any) -> bool:
-        """Whether it has `Sending.build` each request of this client."""
+        """Whether `Sending.build` is where each request of this client is built, with nothing in front."""
         ...
 
 
 class Sending:
-    """One request on its way down the ladder."""
+    """One request on its way down the ladder; without a ``stamp``, as it is."""
 
-    __slots__ = ("_family", "_pipeline", "_refused", "_stamp", "bare", "builder", "client", "options", "watch")
+    __slots__ = ("_family", "_pipeline", "_refused", "_stamp", "_strayed", "_whole", "bare", "client", "door", "options", "watch")
 
-    def __init__(
-        self, pipeline: Pipeline, client: Any, bare: Any, family: Family, stamp: Stamp | None, builder: Door | None
-    ) -> None:
+    def __init__(self, door: Door, client: Any, bare: Any, family: Family | None = None, stamp: Stamp | None = None) -> None:
+        self.door = door
         self.client = client
         self.bare = bare
-        self.builder = builder
-        """Who is to `build` the request; ``None`` where the options have all of it."""
-        self.options = bare if stamp is None else _stamped_options(bare, stamp, whole=builder is None)
-        self._pipeline = pipeline
+        self._pipeline = door.pipeline
         self._family = family
         self._stamp = stamp
+        self._whole = stamp is None or not door.builds(client)
+        self._strayed = False
         self._refused: tuple[Stamp, Exception, bool] | None = None
-        self.watch = None if stamp is None else pipeline.watch(client, stamp.decision)
+        self.options = bare if stamp is None else _stamped_options(bare, stamp, whole=self._whole)
+        self.watch = None if stamp is None else door.pipeline.watch(client, stamp.decision)
         """Looks at the answer where it may tell what the endpoint is; to be ended by whoever sends."""
+
+    def same_as(self, options: Any) -> bool:
+        """Whether ``options`` are of this very call, and not of another that is made on its way."""
+        return options.json_data is self.options.json_data and options.method == self.bare.method
 
     def unstamped(self, options: Any) -> Any:
         """``options`` that a wrapper made of these, without what was stamped here; the same object where nothing was."""
@@ -82,26 +85,32 @@ class Sending:
             changes["follow_redirects"] = self.bare.follow_redirects
         return options.model_copy(update=changes) if changes else options
 
-    def made_of(self, options: Any) -> bool:
-        """Whether a request of these ``options`` goes where this one does: on the way the client may ask something elsewhere."""
-        return options.url == self.bare.url or "://" not in options.url
+    def _made_of(self, options: Any) -> bool:
+        """Whether a request of these ``options`` asks for what this one does: on the way the client may build others."""
+        bare = self.bare
+        return options.method == bare.method and (options.url == bare.url or family_of(options.url) is self._family)
 
     def build(self, inner: Callable[..., Any], options: Any, rest: Mapping[str, Any]) -> Any:
         """Call ``inner``, the client's own ``_build_request``, and give what it builds the rest of what was stamped.
 
-        Raises nothing of its own.
+        The client reads its base URL anew for each of its retries: a request that would go where nothing was decided for
+        is built without hints. Raises nothing of its own.
         """
         request = inner(options, **rest)
         stamp = self._stamp
         if stamp is None:
             return request
         try:
-            if self._given(request, options, stamp.content):
+            self._strayed = not self._pipeline.holds(stamp.decision, request.url)
+            if self._strayed:
+                again = self.unstamped(options)
+            elif self._whole or not self._made_of(options) or self._given(request, options, stamp.content):
                 return request
-            again = self._spelled_out(options, stamp)
+            else:
+                again = self._spelled_out(options, stamp)
         except Exception as problem:  # noqa: BLE001 - no request fails because of hints
             _own_failure(problem, "a request could not be given its hints and goes on without them")
-            return request
+            again = self.bare
         return inner(again, **rest)
 
     def _given(self, request: Any, options: Any, content: Spelled | Ready) -> bool:
@@ -144,14 +153,14 @@ class Sending:
 
     def _step_down(self, error: Exception) -> bool:
         stamp = self._stamp
-        down = None if stamp is None else self._pipeline.step_down(stamp, error)
+        down = None if stamp is None or self._strayed else self._pipeline.step_down(stamp, error)
         if stamp is None or down is None:
             return False
         lower, named = down
         if self._refused is None:
             self._refused = (stamp, error, named)
         self._stamp = lower
-        self.options = self.bare if lower is None else _stamped_options(self.bare, lower, whole=self.builder is None)
+        self.options = self.bare if lower is None else _stamped_options(self.bare, lower, whole=self._whole)
         return True
 
     def answered(self) -> None:
@@ -233,7 +242,7 @@ def prepared(
     stamp = pipeline.stamp(_outgoing(client, bare, family), decision, identity, facts)
     if stamp is None and bare is options:
         return None
-    return Sending(pipeline, client, bare, family, stamp, door if door.builds(client) else None)
+    return Sending(door, client, bare, family, stamp)
 
 
 def _decided(pipeline: Pipeline, client: Any, url: str) -> Decision:

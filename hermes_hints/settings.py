@@ -87,8 +87,8 @@ class EndpointRule(_Section):
         from .profiles import BUILTIN  # noqa: PLC0415 - likewise
 
         profile = (_known.get() or BUILTIN).get(self.profile)
-        if parse_match(self.match).host == "*" and (profile is None or not profile.silent):
-            msg = f"match {self.match!r} covers hosts that nobody named; name each host, or give it the profile 'off'"
+        if parse_match(self.match).everything and (profile is None or not profile.silent):
+            msg = f"match {self.match!r:.80} covers hosts that nobody named; name each host, or give it the profile 'off'"
             raise ValueError(msg)
         return self
 

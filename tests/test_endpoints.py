@@ -30,7 +30,7 @@ LOOPBACK = (
     *("http://[::1]", "http://[::1]:8080/v1", "http://[0:0:0:0:0:0:0:1]/", "http://[::1%lo]/", "http://[::1%25lo]/"),
     *("http://[::ffff:127.0.0.1]/", "http://[::FFFF:7F00:1]:80/", "http://0.0.0.0:8000", "http://[::]:8000"),
     *("http://user:secret@127.0.0.1:80/v1", "http://evil.com:80@localhost/", "http://x@evil.com@127.0.0.1/"),
-    *("http://user:pa[::1]ss@localhost", "  http://localhost/v1\n", "HTTP://localhost", "http://localhost?x=@evil.com"),
+    *("http://user:pa[::1]ss@localhost", "http://localhost/v1\n", "HTTP://localhost", "http://localhost?x=@evil.com"),
     *("http://localhost#@evil.com", "http://localhost/@evil.com", "http://localhost:/v1"),
 )
 PRIVATE = (
@@ -133,6 +133,10 @@ PUBLIC = (
         "http://1.2.3",
     ),
     *("http://127.0.0.256", "http://127.0.0.01", "http://host.0x7f", "http://00000000000"),
+    # a path to an HTTP client, which goes where its own base URL leads
+    *(" http://localhost/v1", "\x01http://localhost", "//localhost/v1", "localhost/v1", "localhost:8080/v1", "unix://localhost"),
+    # another path than the one that is asked
+    *("http://localhost/v1/..", "http://localhost/a/../v1", "http://gpu/v1/%2e%2E/other", "http://gpu/./v1", "http://gpu/.%2e/v1"),
     # names that are none, or another one to someone else
     *(
         "http://localhost%.evil.com",

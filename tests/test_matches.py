@@ -42,6 +42,8 @@ MATCHES = {
             "http://llm.example.org/v1",
             "https://llm.example.org",
             "https://llm.example.org/v10",
+            "https://llm.example.org/v1/../other",
+            "https://llm.example.org/v1/%2e%2e/other",
             "https://llm.example.org:8443/v1",
         ],
     ),

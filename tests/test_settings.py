@@ -109,7 +109,7 @@ def test_a_mistake_is_named_with_key_value_and_remedy(wrong, told):
     assert "pydantic" not in message
 
 
-@pytest.mark.parametrize("match", ["*", " * ", "*:443", "https://*", "*.", "http://*:8080/v1"])
+@pytest.mark.parametrize("match", ["*", " * ", "*:443", "https://*", "*.", "http://*:8080/v1", "0.0.0.0/0", "::/0"])
 def test_what_covers_everybody_can_only_be_off(match):
     with pytest.raises(ConfigError) as refused:
         Settings.load({"endpoints": [{"match": match, "profile": "headers"}]})

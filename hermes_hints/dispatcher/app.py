@@ -19,6 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..loopback import error_body, is_local
+from ..notices import explained
 from ..receive import Headers, Verdict, read, verify
 from ..rules import Choice, Rules
 from ..signature import Keys
@@ -144,9 +145,10 @@ class _Dispatcher:
             reply = cast("object", await answer if inspect.isawaitable(answer) else answer)
             if isinstance(reply, Reply):
                 return reply
-            _log.error("respond returned %.200r for a request to %s, not a Reply", reply, question.api)
-        except Exception:  # noqa: BLE001 - a test's script may raise anything
-            _log.exception("respond failed for a request to %s", question.api)
+            _log.error("respond returned %s for a request to %s, not a Reply", type(reply).__name__, question.api)
+        except Exception as error:  # noqa: BLE001 - a test's script may raise anything
+            _log.error("respond failed for a request to %s (%s)", question.api, explained(error, private=True))  # noqa: TRY400
+            _log.debug("traceback of the above", exc_info=error)
         return Reply(status=500, error=error_body(500, "The model failed; the dispatcher's log says why."))
 
     async def about(self, request: Request) -> Response:

@@ -89,7 +89,8 @@ def _lineage_root(session_id: str) -> str | None:
         found = None if accounting is None else accounting.get()
         lineage: list[str] | None = found and found[0].get_compression_lineage(session_id)
     except Exception as error:  # noqa: BLE001 - a store of another version, or one that is locked
-        once(logging.WARNING, ("lineage",), "hermes-hints: the host's session store does not answer", cause=error)
+        message = "hermes-hints: the host's session store does not answer"
+        once(logging.WARNING, ("lineage",), message, cause=error, private=True)
         return None
     return lineage[0] if lineage else None
 

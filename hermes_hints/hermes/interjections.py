@@ -61,7 +61,8 @@ class Interjections:
         try:
             return self._levers.interjected(event=event, gateway=gateway)
         except Exception as error:  # noqa: BLE001 - an event or a gateway of another version; the message goes on as it is
-            once(logging.WARNING, ("interjection",), "hermes-hints: a message during a turn was not read", cause=error)
+            message = "hermes-hints: a message during a turn was not read"
+            once(logging.WARNING, ("interjection",), message, cause=error, private=True)
             return None
 
 

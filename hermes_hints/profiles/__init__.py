@@ -20,5 +20,5 @@ def find_profile(name: str, *, key: str = "profile", known: Mapping[str, Profile
     try:
         return known[name]
     except (KeyError, TypeError):
-        msg = f"{key}: there is no profile {name!r}; use one of {', '.join(sorted(known))}"
+        msg = f"{key}: there is no profile {name!r:.80}; use one of {', '.join(sorted(known))}"
         raise ConfigError(msg) from None

@@ -198,7 +198,7 @@ class Watch:
                 self._learned.seen(self._origin, self._place, response.status_code, response.headers)
         except Exception as error:  # noqa: BLE001 - no request fails because of hints
             message = "hermes-hints: an answer of %s could not be looked at"
-            once(logging.ERROR, ("watch", type(error)), message, self._origin, cause=error)
+            once(logging.ERROR, ("watch", type(error)), message, self._origin, cause=error, private=True)
 
     async def _look_awaited(self, response: Any) -> None:  # noqa: ANN401 - likewise
         self._look_at(response)

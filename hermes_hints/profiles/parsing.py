@@ -99,7 +99,7 @@ def parse_profile(name: str, given: object, *, key: str, known: Mapping[str, Pro
         ConfigError: it is wrong; the message names ``key``, the value and the remedy.
     """
     if _NAME.fullmatch(name) is None:
-        _refuse(key, f"{name!r} cannot be the name of a profile; use lower-case letters, digits, '.', '_' and '-'")
+        _refuse(key, f"{name!r:.80} cannot be the name of a profile; use lower-case letters, digits, '.', '_' and '-'")
     if name in known:
         _refuse(key, f"there is a profile {name!r} already; choose another name, and start from it with like: {name}")
     if isinstance(given, Profile):
@@ -112,7 +112,7 @@ def parse_profile(name: str, given: object, *, key: str, known: Mapping[str, Pro
     if told.get("like") is not None:
         like = told["like"]
         if not isinstance(like, str) or like not in known:
-            _refuse(f"{key}.like", f"there is no profile {like!r}; use one of {', '.join(sorted(known))}")
+            _refuse(f"{key}.like", f"there is no profile {like!r:.80}; use one of {', '.join(sorted(known))}")
         base = known[like]._replace(name=name)
     profile = base._replace(**_changes(base, told, key))
     doubled = [header for header in profile.native_headers if header.lower().startswith(_OURS)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -77,6 +77,8 @@ class Network:
 
     def __init__(self) -> None:
         self.received: list[Received] = []
+        self.rules: list[Callable[[httpx.Request], httpx.Response | None]] = []
+        """Asked in order for an answer that is not a model's."""
 
     def http_client(self, kind: str) -> Any:
         transport = httpx.MockTransport(self._answer)
@@ -86,6 +88,9 @@ class Network:
         lines = b"\r\n".join(name + b": " + value for name, value in request.headers.raw)
         line = f"{request.method} {request.url.raw_path.decode()} HTTP/1.1\r\n"
         self.received.append(Received(line.encode() + lines, request.content))
+        for rule in self.rules:
+            if (answer := rule(request)) is not None:
+                return answer
         content, _ = model_answers.to(request.method, request.url.path, request.content)
         return httpx.Response(200, json=content)
 

@@ -113,7 +113,7 @@ def test_where_the_session_is_the_conversation_nobody_is_asked(newer):
     assert store.asked == 0
 
 
-@pytest.mark.parametrize("lineage", [OSError("the database is locked"), AttributeError("no such method")])
+@pytest.mark.parametrize("lineage", [OSError("alice's is locked"), AttributeError("no such method")])
 def test_a_store_that_does_not_answer_is_said_once_and_the_hosts_word_counts(newer, caplog, lineage):
     caplog.set_level(logging.WARNING, logger="hermes_hints")
 
@@ -121,8 +121,8 @@ def test_a_store_that_does_not_answer_is_said_once_and_the_hosts_word_counts(new
 
     assert [one["conversation_id"] for one in said] == ["first", "first"]
     (line,) = [record.getMessage() for record in caplog.records]
-    assert line.startswith("hermes-hints: the host's session store does not answer (")
-    assert str(lineage) in line
+    assert line.startswith(f"hermes-hints: the host's session store does not answer ({type(lineage).__name__} at ")
+    assert str(lineage) not in line
 
 
 @pytest.mark.parametrize("found", [None, [None], []])
