@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import logging
+import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -35,7 +36,8 @@ AMBIGUOUS_SECONDS = 600.0
 """How long one stays there that only answered better without them."""
 
 _REFUSALS = frozenset({400, 413, 415, 422, 431})
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECTS = frozenset({307, 308})
+"""Those that ask for the same request elsewhere: it has not been executed. After others its answer is to be fetched."""
 _FORBIDDEN = 403
 """A refusal only where it names a header of ours, as a Hermes API server without a key does (``X-Hermes-Session-Key``)."""
 _VALIDATED = 422
@@ -87,7 +89,7 @@ def verdict(error: Exception, rung: Rung, body: Collection[str], headers: Collec
         return None
     if names_a_header:
         return Rung.BARE, True
-    named = any(name in answer for name in body)
+    named = any(_names(answer, name) for name in body)
     if not (named and headers and rung is Rung.FULL):
         return Rung.BARE, named
     # Mistral answers 422 to ``user`` as to any field that it does not know, and a second refusal is to be avoided.
@@ -113,10 +115,20 @@ def _kinds(error: Exception) -> frozenset[str]:
 def _read(error: Exception) -> str:
     """What the answer says, as far as it is read."""
     try:
-        parts = [str(getattr(error, part, None)) for part in ("param", "message", "body")]
+        param, *texts = [str(getattr(error, part, None)) for part in ("param", "message", "body")]
     except RecursionError:  # it is nested more deeply than can be written out
         return ""
-    return " ".join(parts)[:_READ_CHARS].lower()
+    return " ".join([f"'{param}'", *(_ECHO.split(text[:_READ_CHARS], 1)[0] for text in texts)]).lower()
+
+
+def _names(answer: str, name: str) -> bool:
+    """Whether a field is meant where ``answer`` says its name, as quoted or beside a colon, and not a model or a thing."""
+    name = re.escape(name)
+    return re.search(rf"""['"`]{name}(?:[.\[][^'"`]*)?['"`]|: {name}(?![-\w])|(?<![^\s(]){name}: """, answer) is not None
+
+
+_ECHO = re.compile(r"""['"]input['"]:""")
+"""Where pydantic's answers repeat what was sent, ours too."""
 
 
 class Ladder:

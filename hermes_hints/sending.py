@@ -22,7 +22,7 @@ from .pipeline import Pipeline, Spelled, Stamp, Testimony, Witness
 from .policy import Decision
 from .profiles.advertised import Question
 from .repeats import Ready
-from .wire import HEADERS, SIGNATURE, TICKET
+from .wire import BODY_KEY, HEADERS, SIGNATURE, TICKET
 
 __all__ = ["Door", "Sending", "prepared"]
 
@@ -45,7 +45,20 @@ class Door(Protocol):
 class Sending:
     """One request on its way down the ladder; without a ``stamp``, as it is."""
 
-    __slots__ = ("_family", "_pipeline", "_refused", "_stamp", "_strayed", "_whole", "bare", "client", "door", "options", "watch")
+    __slots__ = (
+        "_family",
+        "_onward",
+        "_pipeline",
+        "_refused",
+        "_stamp",
+        "_strayed",
+        "_whole",
+        "bare",
+        "client",
+        "door",
+        "options",
+        "watch",
+    )
 
     def __init__(self, door: Door, client: Any, bare: Any, family: Family | None = None, stamp: Stamp | None = None) -> None:
         self.door = door
@@ -56,6 +69,7 @@ class Sending:
         self._stamp = stamp
         self._whole = stamp is None or not door.builds(client)
         self._strayed = False
+        self._onward: Any = None
         self._refused: tuple[Stamp, Exception, bool] | None = None
         self.options = bare if stamp is None else _stamped_options(bare, stamp, whole=self._whole)
         self.watch = None if stamp is None else door.pipeline.watch(client, stamp.decision)
@@ -96,6 +110,8 @@ class Sending:
         The client reads its base URL anew for each of its retries: a request that would go where nothing was decided for
         is built without hints. Raises nothing of its own.
         """
+        if self._onward is not None and self._made_of(options):
+            return self._onward
         request = inner(options, **rest)
         stamp = self._stamp
         if stamp is None:
@@ -126,10 +142,9 @@ class Sending:
         held: list[Line] = request.headers._list  # noqa: SLF001
         present = [*map(_lower, held)]
         if ready is not None:
-            bare = self.bare
-            as_before = options.json_data is bare.json_data and options.extra_json is bare.extra_json
-            if not as_before and not _outgoing(self.client, options, self._family).untouched():
-                return False
+            for part in (options.json_data, options.extra_json):
+                if part and ("metadata" in part or BODY_KEY in part):
+                    return False
             if request.stream.__class__ is not kinds[1] or not _append(request, held, present, ready.tail):
                 return False
         if not (_NAMES if ready is not None else frozenset(map(_lower, lines))).isdisjoint(present):
@@ -153,8 +168,21 @@ class Sending:
 
     def _step_down(self, error: Exception) -> bool:
         stamp = self._stamp
-        down = None if stamp is None or self._strayed else self._pipeline.step_down(stamp, error)
-        if stamp is None or down is None:
+        if stamp is None or self._strayed:
+            return False
+        onward = getattr(getattr(error, "response", None), "next_request", None)
+        if onward is not None:
+            follows = self.bare.follow_redirects
+            if follows is False or (follows is None and not self.client._client.follow_redirects):  # noqa: SLF001
+                return False
+            if onward.method.lower() != self.bare.method.lower():
+                # The call has been made, and this asks what it came to.
+                for name in stamp.carriers.headers:
+                    onward.headers.pop(name, None)
+                self._onward, self._stamp, self.options = onward, None, self.bare
+                return True
+        down = self._pipeline.step_down(stamp, error)
+        if down is None:
             return False
         lower, named = down
         if self._refused is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import httpx
 import openai
 import pytest
 from clients import KINDS, Network, ask, each, result
@@ -227,8 +228,33 @@ def test_a_redirect_takes_nothing_along(status, profile, clients, upstream, else
     for request in ours:
         assert request.bare
         assert (request.head, request.body) == (bare.head, bare.body)
-    # The first time it is asked again, from then on it is known; what it was sent itself is what it may have.
-    assert [bool(request.lines) for request in upstream.received] == [False, True, False, False]
+    if status in (307, 308):
+        # The first time it is asked again, from then on it is known; what it was sent itself is what it may have.
+        assert [bool(request.lines) for request in upstream.received] == [False, True, False, False]
+    else:
+        # It has made the call; only what came of it is elsewhere.
+        assert [bool(request.lines) for request in upstream.received] == [False, True, True]
+
+
+@pytest.mark.parametrize("status", [303, 307])
+def test_an_http_client_that_follows_no_redirects(status, clients, upstream, elsewhere):
+    upstream.rules.append(redirected(status)(elsewhere.origin))
+    http_client = httpx.AsyncClient if clients.asynchronous else httpx.Client
+    client = clients.make(http_client=http_client(follow_redirects=False))
+    with pytest.raises(openai.APIStatusError):
+        clients.run(ask(wrap(client, identity=WHO)))
+    assert len(upstream.received) == 1
+    assert not elsewhere.received
+
+
+def test_what_is_fetched_after_a_redirect_is_tried_again_as_ever(clients, upstream, elsewhere):
+    """The call itself is made once."""
+    upstream.rules.append(redirected(303)(elsewhere.origin))
+    elsewhere.queue.append(Answer(503, b"", {"retry-after-ms": "1"}))
+    answer = clients.run(ask(wrap(clients.make(max_retries=1), identity=WHO)))
+    assert answer.choices[0].message.content == '{"answer": 42}'
+    assert upstream.only.hermes["user_id"] == "alice"
+    assert [request.bare for request in elsewhere.received] == [True, True]
 
 
 def test_a_redirect_of_a_stream(clients, upstream, elsewhere):
@@ -241,8 +267,9 @@ def test_a_redirect_of_a_stream(clients, upstream, elsewhere):
     assert elsewhere.only.bare
 
 
+@pytest.mark.parametrize("status", [303, 307])
 @pytest.mark.parametrize("follow", [True, None, False])
-def test_a_redirect_that_the_caller_decided_on(follow, clients, upstream, elsewhere):
+def test_a_redirect_that_the_caller_decided_on(follow, status, clients, upstream, elsewhere):
     """As with the bare client: it is followed, or its answer is the caller's; and it takes nothing along."""
 
     async def main():
@@ -250,12 +277,13 @@ def test_a_redirect_that_the_caller_decided_on(follow, clients, upstream, elsewh
         options = {"follow_redirects": follow}
         return await result(client.post("/chat/completions", body={"model": "m"}, cast_to=object, options=options))
 
-    upstream.rules.append(redirected(307)(elsewhere.origin))
+    upstream.rules.append(redirected(status)(elsewhere.origin))
     if follow is False:
         with pytest.raises(openai.APIStatusError) as raised:
             clients.run(main())
-        assert raised.value.status_code == 307
+        assert raised.value.status_code == status
         assert not elsewhere.received
+        assert len(upstream.received) == 1
     else:
         assert clients.run(main())["object"] == "chat.completion"
         assert elsewhere.only.bare
