@@ -53,9 +53,15 @@ def in_directory(directory: Path) -> Iterator[tuple[str, Path]]:
     for path in found:
         if path.name.startswith((".", "_")):
             continue
-        if path.is_dir() and (path / "__init__.py").is_file():
+        try:
+            folder = path.is_dir() and (path / "__init__.py").is_file()
+            file = path.suffix == ".py" and path.is_file()
+        except OSError as error:
+            once(logging.WARNING, ("directory", path), "hermes-hints: no plugin from %s", path, cause=error)
+            continue
+        if folder:
             yield path.name, path / "__init__.py"
-        elif path.suffix == ".py" and path.is_file():
+        elif file:
             yield path.stem, path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -19,10 +20,14 @@ from .values import (
     is_ext_key,
     label_list,
     nearest,
+    plain_text,
     short_text,
 )
 
-__all__ = ["NO_HINTS", "Hints", "Priority", "merge_hints", "normal_hints"]
+__all__ = ["MOST_KEYS", "NO_HINTS", "Hints", "Priority", "merge_hints", "normal_hints"]
+
+MOST_KEYS = 64
+"""Most entries of a mapping of hints; of one that has more than it says, these."""
 
 Priority = Literal["low", "normal", "high"]
 """How urgent a request is; a receiver's own scale is the profile's business."""
@@ -110,10 +115,11 @@ def normal_hints(given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
     problems: list[str] = []
     loose: dict[str, Any] = {}
     normalisers = Hints.normalisers
-    for key, value in given.items():
+    for name, value in itertools.islice(given.items(), MOST_KEYS):
+        key = plain_text(name) if isinstance(name, str) else ""
         normalise = normalisers.get(key)
         if normalise is None:
-            if isinstance(key, str) and is_ext_key(key):
+            if is_ext_key(key):
                 loose[key] = value
             else:
                 problems.append(_unknown_key(key))
@@ -136,10 +142,10 @@ def normal_hints(given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
     return kept, problems
 
 
-def _unknown_key(key: object) -> str:
+def _unknown_key(key: str) -> str:
     if key in Identity.model_fields:
         return f"{key!r} is an identity field, which only the host or the caller may set"
-    close = nearest(key, Hints.normalisers) if isinstance(key, str) else None
+    close = nearest(key, Hints.normalisers)
     known = f"did you mean {close!r}?" if close else f"known: {', '.join(Hints.normalisers)}"
     return f"a key is no field of Hints, nor of the form 'vendor.key'; {known}"
 

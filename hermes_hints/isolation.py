@@ -187,6 +187,7 @@ class _Job:
         "done",
         "handed",
         "late",
+        "process",
         "ran",
         "since",
     )
@@ -205,6 +206,7 @@ class _Job:
         self._arguments = arguments
         self._results = results
         self._context = contextvars.copy_context()
+        self.process = os.getpid()
         self.at: Implementation | None = None
         self.since = 0.0
         self.ran: list[tuple[float, Implementation]] = []
@@ -228,7 +230,7 @@ class _Job:
                 if self.late:
                     return
                 overdue = implementation.overdue
-                if overdue is not None and overdue.at is implementation:
+                if overdue is not None and overdue.at is implementation and overdue.process == self.process:
                     # Still in a call that gave up on it: no second thread is risked.
                     hangs = max(_HANGING_SECONDS, _HANGING_BUDGETS * self._budget)
                     if time.perf_counter() - overdue.since > hangs:

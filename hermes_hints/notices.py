@@ -44,7 +44,10 @@ def once(
 def explained(cause: BaseException, *, private: bool) -> str:
     """An exception's type and text; with ``private`` its place instead of its text, which may quote an identity."""
     if not private:
-        return f"{type(cause).__name__}: {cause!s:.500}"
+        try:
+            return f"{type(cause).__name__}: {cause!s:.500}"
+        except Exception as unsayable:  # noqa: BLE001 - a plugin's error may have any way of saying itself
+            return f"{type(cause).__name__}, which cannot be written out: {type(unsayable).__name__}"
     place = cause.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next

@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextvars
 import functools
 import logging
+import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -68,16 +70,18 @@ def wrap(
         TypeError: ``client`` is not such a client.
     """
     door = _ClientDoor(_pipeline(client, identity, profile, privacy, settings), asynchronous=_is_async(client))
-    unwrap(client)
-    door.fit(client)
+    with _changing:
+        unwrap(client)
+        door.fit(client)
     return client
 
 
 def unwrap(client: _Client) -> _Client:
     """Undo `wrap`: the client is exactly what it was before. A client that is not wrapped stays as it is."""
-    door = _attributes(client).get(_STATE)
-    if isinstance(door, _ClientDoor):
-        door.leave(client)
+    with _changing:
+        door = _attributes(client).get(_STATE)
+        if isinstance(door, _ClientDoor):
+            door.leave(client)
     return client
 
 
@@ -100,11 +104,12 @@ def install(
 
 def install_pipeline(pipeline: Pipeline) -> None:
     """As `install`, with a pipeline of the host's own making."""
-    uninstall()
     sync, asynchronous, *azure = _client_classes()
-    # Azure's classes inherit the doors, unless another wrapper has already put a method of its own there.
-    kinds = (sync, asynchronous, *(kind for kind in azure if "request" in _attributes(kind)))
-    _installed.extend(_ClassDoor(pipeline, kind, asynchronous=issubclass(kind, asynchronous)) for kind in kinds)
+    with _changing:
+        uninstall()
+        # Azure's classes inherit the doors, unless another wrapper has already put a method of its own there.
+        kinds = (sync, asynchronous, *(kind for kind in azure if "request" in _attributes(kind)))
+        _installed.extend(_ClassDoor(pipeline, kind, asynchronous=issubclass(kind, asynchronous)) for kind in kinds)
 
 
 def install_at(kinds: Iterable[type[Any]]) -> None:
@@ -112,10 +117,11 @@ def install_at(kinds: Iterable[type[Any]]) -> None:
 
     A class whose name begins with ``Async`` is awaited. A no-op for one that has its door, and where nothing is installed.
     """
-    standing = {door.kind for door in _installed}
-    for kind in kinds:
-        if standing and kind not in standing:
-            _installed.append(_ClassDoor(_installed[0].pipeline, kind, asynchronous=kind.__name__.startswith("Async")))
+    with _changing:
+        standing = {door.kind for door in _installed}
+        for kind in kinds:
+            if standing and kind not in standing:
+                _installed.append(_ClassDoor(_installed[0].pipeline, kind, asynchronous=kind.__name__.startswith("Async")))
 
 
 def installed() -> Pipeline | None:
@@ -125,9 +131,10 @@ def installed() -> Pipeline | None:
 
 def uninstall() -> None:
     """Undo `install`: the client classes are exactly what they were before."""
-    while _installed:
-        door = _installed.pop()
-        door.leave(door.kind)
+    with _changing:
+        while _installed:
+            door = _installed.pop()
+            door.leave(door.kind)
 
 
 def _pipeline(
@@ -202,9 +209,13 @@ class _Door:
                 delattr(holder, name)
 
     def builds(self, client: Any) -> bool:
-        """Whether the requests of ``client`` pass `build`, with nothing in front."""
-        building = client.__dict__.get(_BUILD) or getattr(cast("Any", type(client)), _BUILD, None)
-        return building is not None and building is self._fitted.get(_BUILD)
+        """Whether the requests of ``client`` pass `build`, with nothing in front, and nobody before it has seen their bytes."""
+        kind: Any = type(client)
+        building = client.__dict__.get(_BUILD) or getattr(kind, _BUILD, None)
+        if building is None or building is not self._fitted.get(_BUILD):
+            return False
+        http_client = getattr(client, "_client", None)
+        return "build_request" not in getattr(http_client, "__dict__", ()) and _plain(kind, type(http_client))
 
     def build(self, inner: Callable[..., Any], client: Any, options: Any, rest: dict[str, Any]) -> Any:
         """Call ``inner``, the client's own ``_build_request``, through the request of this client that is in hand."""
@@ -237,9 +248,9 @@ class _Door:
     def send(self, inner: Callable[..., Any], client: Any, cast_to: Any, options: Any, rest: dict[str, Any]) -> Any:
         """Call ``inner``, the client's own ``request``."""
         sending = self.begin(client, options)
-        if isinstance(sending, Question):
+        while isinstance(sending, Question):
             ask(client, sending)
-            sending = self.begin(client, options, asked=True)
+            sending = self.begin(client, options, asked=not sending.dropped)
         if not isinstance(sending, Sending):
             return inner(cast_to, options, **rest)
         in_hand = [sending]
@@ -265,9 +276,9 @@ class _Door:
     ) -> Any:
         """Await ``inner``, the client's own ``request``."""
         sending = self.begin(client, options)
-        if isinstance(sending, Question):
+        while isinstance(sending, Question):
             await ask_async(client, sending)
-            sending = self.begin(client, options, asked=True)
+            sending = self.begin(client, options, asked=not sending.dropped)
         if not isinstance(sending, Sending):
             return await inner(cast_to, options, **rest)
         in_hand = [sending]
@@ -284,7 +295,8 @@ class _Door:
                     return answer
         finally:
             in_hand.clear()
-            _in_hand.reset(token)
+            with suppress(ValueError):  # from another context, where a coroutine that nobody awaits any more is closed
+                _in_hand.reset(token)
             if sending.watch is not None:
                 sending.watch.end()
 
@@ -343,6 +355,13 @@ class _ClientDoor(_Door):
         return functools.wraps(_method(client, name))(copied)
 
 
+@functools.lru_cache(maxsize=256)
+def _plain(kind: Any, http_kind: Any) -> bool:
+    """Whether such clients build their requests as the SDK and httpx do: others may sign what they have built."""
+    maker, http_maker = (getattr(found, "__module__", "") for found in (getattr(kind, _BUILD), getattr(http_kind, "build_request", None)))
+    return maker.startswith(("openai.", "anthropic.")) and http_maker.startswith("httpx")
+
+
 def _attributes(holder: Any) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", vars(holder))
 
@@ -395,3 +414,5 @@ Emptied when the request is done, for tasks that were started on the way and liv
 """
 
 _installed: list[_ClassDoor] = []
+_changing = threading.RLock()
+"""Held while doors are fitted or taken away, never over a call."""

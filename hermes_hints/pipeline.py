@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, cast
@@ -126,24 +128,24 @@ class Pipeline:
         signing_key = settings.signing_key_text()
         self._signing_key = None if signing_key is None else key_bytes(signing_key)
         self._room = MAX_HEADERS_BYTES if signing_key is None else _MOST_BESIDE_SIGNATURE
-        self._decisions: dict[int, tuple[object, Decision]] = {}
+        self._decisions: tuple[object, object, dict[int, tuple[object, Decision]]] = (None, None, {})
+        """Made under what was learned, and under the plugins' profiles."""
         self._held: dict[str, tuple[Decision, bool]] = {}
         self._repeats = Repeats()
-        self._last_shown: tuple[Identity, Identity] = (identity, identity.model_copy())
-        self._decided_by: tuple[object, object] = (None, None)
 
     def decide(self, base_url: object) -> Decision:
         """What the endpoint at ``base_url`` (text, or any URL object) may have."""
-        if self._decided_by[0] is not _learned.known or self._decided_by[1] is not self._plugins.profiles:
-            self._decided_by = (_learned.known, self._plugins.profiles)
-            self._decisions = {}
-        known = self._decisions.get(id(base_url))
+        learned, profiles, decisions = self._decisions
+        if learned is not _learned.known or profiles is not self._plugins.profiles:
+            decisions = dict[int, tuple[object, Decision]]()
+            self._decisions = (_learned.known, self._plugins.profiles, decisions)
+        known = decisions.get(id(base_url))
         if known is not None and known[0] is base_url:
             return known[1]
         decision = self._decide(str(base_url))
-        if len(self._decisions) >= _MOST_ENDPOINTS:
-            self._decisions.clear()
-        self._decisions[id(base_url)] = (base_url, decision)
+        if len(decisions) >= _MOST_ENDPOINTS:
+            decisions.clear()
+        decisions[id(base_url)] = (base_url, decision)
         return decision
 
     def _decide(self, base_url: str) -> Decision:
@@ -219,7 +221,9 @@ class Pipeline:
                 api=outgoing.api,
                 stream=bool(outgoing.get("stream")),
             )
-            hints = self._plugins.contribute(asked, self._shown(who))
+            # A copy: frozen as it is, a plugin can write past that, and this one may be the client's for good.
+            shown = made_of(Identity, {**who.__dict__}, {*who.__pydantic_fields_set__})
+            hints = self._plugins.contribute(asked, shown)
         if facts or ambient.hints:
             hints = _under(hints, facts, ambient.hints)
         ids = guarded(call, decision.privacy, self._keyring)
@@ -237,8 +241,8 @@ class Pipeline:
                 return None
         if self._plugins.observed:
             carried = content.carriers
-            shown = Carriers(dict(carried.headers), _copied(carried.body))
-            self._plugins.observe(asked, Record.model_construct(**_copied(content.record)), shown)
+            copied = Carriers(dict(carried.headers), _copied(carried.body))
+            self._plugins.observe(asked, Record.model_construct(**_copied(content.record)), copied)
         return Stamp(outgoing, decision, rung, content)
 
     def _who(self, ambient: Identity, told: Identity | None, own: dict[str, Any]) -> Identity:
@@ -249,14 +253,6 @@ class Pipeline:
         if own:
             who = Identity(**{field: own.pop(field) for field in Identity.model_fields if field in own}).over(who)
         return who
-
-    def _shown(self, who: Identity) -> Identity:
-        """A copy for plugins: frozen as it is, a plugin can write past that, and this one may be the client's for good."""
-        before, copy = self._last_shown
-        if before is not who or copy.__dict__ != who.__dict__:
-            copy = made_of(Identity, {**who.__dict__}, {*who.__pydantic_fields_set__})
-            self._last_shown = (who, copy)
-        return copy
 
     def _record(
         self, who: Identity, call: Mapping[str, Any], hints: Mapping[str, Any], privacy: Privacy
@@ -401,6 +397,8 @@ _DISPATCHER = BUILTIN["dispatcher"]
 _ladder = Ladder()
 _learned = Learned()
 _advertised = Advertised(_learned.asked)
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_advertised.let_go)
 
 
 @lru_cache(maxsize=_MOST_ENDPOINTS)

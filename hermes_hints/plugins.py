@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .errors import ConfigError
 from .finding import ENTRY_POINT_GROUP, HOOKS, described, hooks_of, imported, in_directory, installed
-from .hints import Hints, merge_hints, normal_hints
+from .hints import MOST_KEYS, Hints, merge_hints, normal_hints
 from .isolation import Implementation, Plugin, run_each
 from .notices import forget, logger
 
@@ -32,7 +32,6 @@ Admit = Callable[[str], str | None]
 
 _RANK: Mapping[Source, int] = {"entry point": 0, "directory": 1, "registered": 2}
 _DISABLED = "in disabled_plugins"
-_MOST_KEYS = 64
 
 
 class LoadedPlugin(NamedTuple):
@@ -147,14 +146,12 @@ class Registry:
 
     def register(self, plugin: object, name: str | None = None) -> LoadedPlugin:
         """Add a plugin object or module; see the module's `register`."""
-        chosen = name or str(getattr(plugin, "__name__", type(plugin).__name__))
+        chosen = name or _text_at(plugin, "__name__") or type(plugin).__name__
         with self._lock:
             known = self._entries.get(chosen)
             if known is None or known.module is not plugin:
-                location = (
-                    getattr(plugin, "__file__", None) or getattr(plugin, "__module__", None) or repr(type(plugin))
-                )
-                self._load_one(chosen, "registered", str(location), lambda: plugin)
+                location = _text_at(plugin, "__file__") or _text_at(plugin, "__module__") or repr(type(plugin))
+                self._load_one(chosen, "registered", location, lambda: plugin)
                 self._arrange()
             return self._listed(self._entries[chosen])
 
@@ -228,7 +225,9 @@ class Registry:
             if self._manager.register(plugin, name) is None:
                 msg = "pluggy has this name blocked"
                 raise ConfigError(msg)  # noqa: TRY301 - one place says what could not be loaded
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's import may raise anything
+        except BaseException as error:  # noqa: BLE001 - a plugin's import may raise anything
+            if isinstance(error, KeyboardInterrupt):
+                raise
             if self._manager.has_plugin(name):
                 self._manager.unregister(name=name)
             entry.health.fault("could not be loaded", error, private=False)
@@ -244,7 +243,9 @@ class Registry:
             if found.plugin_name == entry.name:
                 try:
                     found.function(*([dict(entry.section)] if inspect.signature(found.function).parameters else []))
-                except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+                except BaseException as error:  # noqa: BLE001 - a plugin may raise anything
+                    if isinstance(error, KeyboardInterrupt):
+                        raise
                     entry.health.fault("refuses its settings", error, private=False)
                     return False
         self._declare(entry)
@@ -313,6 +314,14 @@ def _all_wanted(_: str) -> str | None:
     return None
 
 
+def _text_at(plugin: object, name: str) -> str | None:
+    try:
+        found = getattr(plugin, name, None)
+    except Exception:  # noqa: BLE001 - an object's own way of looking up may raise anything, and loading it will say so
+        return None
+    return found if isinstance(found, str) else None
+
+
 def _precedence(entry: _Entry) -> tuple[int, str, int]:
     return (_RANK[entry.source], "" if entry.source == "registered" else entry.name, entry.order)
 
@@ -325,7 +334,7 @@ def _usable(implementation: Implementation, result: object) -> dict[str, Any]:
         if given is None:
             plugin.fault(
                 f"returned {type(result).__name__} from contribute_hints, "
-                f"not Hints or a mapping of at most {_MOST_KEYS} of its fields"
+                f"not Hints or a mapping of at most {MOST_KEYS} of its fields"
             )
             return {}
         kept, problems = normal_hints(given)
@@ -347,12 +356,12 @@ def _apart(hints: dict[str, Any]) -> dict[str, Any]:
 
 def _mapping_of(result: Any) -> Mapping[Any, Any] | None:  # noqa: ANN401 - whatever the plugin returned
     if type(result) is dict:
-        return result if len(result) <= _MOST_KEYS else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return result if len(result) <= MOST_KEYS else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if isinstance(result, Hints):
         return Hints.fields(result)
     if inspect.iscoroutine(result):
         result.close()
-    return result if isinstance(result, Mapping) and len(result) <= _MOST_KEYS else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return result if isinstance(result, Mapping) and len(result) <= MOST_KEYS else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
 def _nothing(_: Implementation, __: object) -> None:

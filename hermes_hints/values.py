@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +32,7 @@ __all__ = [
     "made_of",
     "name",
     "nearest",
+    "plain_text",
     "scalar",
     "short_text",
     "unknown_name",
@@ -45,13 +47,18 @@ _MOST_PARTS = 1024
 MAX_EXT = 32
 """Most ``ext`` entries on one request."""
 
+_LONGEST_KEY = 53
 EXT_KEY = re.compile(r"(?=.{3,53}\Z)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
 """``vendor.key``: at least one dot, and 53 characters at most, so that ``hermes_ext_<key>`` is within OpenAI's 64."""
 
 
-@lru_cache(maxsize=1024)
 def is_ext_key(key: str) -> bool:
     """Whether ``key`` is of the form of `EXT_KEY`; the few that are in use are not matched over and over."""
+    return len(key) <= _LONGEST_KEY and _is_ext_key(key)
+
+
+@lru_cache(maxsize=1024)
+def _is_ext_key(key: str) -> bool:
     return EXT_KEY.fullmatch(key) is not None
 
 
@@ -63,6 +70,11 @@ _blank = object.__new__
 _fill = object.__setattr__
 _LARGEST = 2**63
 _MOST_CALLS = 2**31
+
+
+def plain_text(text: str) -> str:
+    """The characters of ``text`` alone, of whatever class it is."""
+    return str.__str__(text)
 
 
 def _plain(value: object) -> str | None:
@@ -77,11 +89,11 @@ def _plain(value: object) -> str | None:
         if isinstance(value, bool) or not isinstance(value, str | int):
             msg = f"must be text, not {type(value).__name__}"
             raise ValueError(msg)
-        if isinstance(value, int) and not -_LARGEST < value < _LARGEST:
+        if isinstance(value, int) and not -_LARGEST < int.__int__(value) < _LARGEST:
             msg = "is a number of more than 64 bits"
             raise ValueError(msg)
         # The content of an enum's member, not its name.
-        value = str.__str__(value) if isinstance(value, str) else int.__repr__(value)
+        value = plain_text(value) if isinstance(value, str) else int.__repr__(value)
     if not value.isascii():
         try:
             value.encode()
@@ -169,13 +181,15 @@ def scalar(value: object) -> Scalar | None:
         return short_text(value)
     if isinstance(value, bool):
         return value
+    # By their own classes' ways: a subclass may answer anything.
     if isinstance(value, float):
-        if math.isfinite(value):
-            return float(value)
+        number = float.__float__(value)
+        if math.isfinite(number):
+            return number
         msg = "is not a finite number"
         raise ValueError(msg)
-    if isinstance(value, int) and -_LARGEST < value < _LARGEST:
-        return int(value)
+    if isinstance(value, int) and -_LARGEST < int.__int__(value) < _LARGEST:
+        return int.__int__(value)
     return short_text(value)
 
 
@@ -195,8 +209,9 @@ def ext_entries(value: object) -> dict[str, Scalar] | None:
         msg = f"has more than {MAX_EXT} entries"
         raise ValueError(msg)
     kept: dict[str, Scalar] = {}
-    for key, item in entries.items():
-        if not isinstance(key, str) or not is_ext_key(key):
+    for given, item in itertools.islice(entries.items(), MAX_EXT):
+        key = plain_text(given) if isinstance(given, str) else ""
+        if not is_ext_key(key):
             msg = "has a key that is not of the form 'vendor.key' (letters, digits, _ and -, 53 characters at most)"
             raise ValueError(msg)
         try:

@@ -68,7 +68,14 @@ class Advertised:
             return Question(self, address, asked, mine=True)
 
     def settle(self, address: str, said: Said, failure: BaseException | None) -> None:
-        """Remember an answer, or that there was none, and let go on who waits for it."""
+        """Remember an answer, or that there was none, and let go on who waits for it.
+
+        Of who was cancelled nothing is remembered: the next one asks.
+        """
+        if failure is not None and not isinstance(failure, Exception):
+            with self._lock:
+                self._asking.pop(address).set()
+            return
         seconds = ASK_AGAIN_SECONDS if failure is None else _AFTER_FAILURE_SECONDS
         with self._lock:
             if len(self._said) >= _MOST:
@@ -89,6 +96,16 @@ class Advertised:
                 "with hermes-hints, set inbound: true there"
             )
             once(logging.WARNING, ("advertised", address, "who"), message, address)
+
+
+    def knows(self, address: str) -> bool:
+        """Whether it was asked, whatever came of it."""
+        return address in self._said
+
+    def let_go(self) -> None:
+        """Wait for nobody: in a child that was forked, who asked is not there."""
+        self._lock = threading.Lock()
+        self._asking = {}
 
 
 class Question:
@@ -120,6 +137,11 @@ class Question:
                 raise
         finally:
             self.answered(answers[0] if answers else None, failure)
+
+    @property
+    def dropped(self) -> bool:
+        """Whether the one who asked was cancelled, so that it is to be asked again."""
+        return not self.pending and not self._advertised.knows(self._address)
 
     @property
     def pending(self) -> bool:

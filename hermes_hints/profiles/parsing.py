@@ -8,6 +8,7 @@ from typing import Any, NoReturn, cast, get_args
 
 from ..endpoints import CONVERSE, FAMILIES
 from ..errors import ConfigError
+from ..notices import explained
 from ..values import MAX_CHARS, is_ext_key, nearest, unknown_name
 from ..wire import BODY_KEY, SIGNATURE, WIRE_FIELDS
 from .builtin import BUILTIN
@@ -305,8 +306,10 @@ def profiles_of(
     for function in functions:
         try:
             declared = _by_name(function())
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-            problems.append(f"hint_profiles raised {type(error).__name__}: {error!s:.300}")
+        except BaseException as error:  # noqa: BLE001 - a plugin may raise anything
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            problems.append(f"hint_profiles raised {explained(error, private=False)}")
             continue
         for name, declaration in declared:
             try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 
 import openai
@@ -57,6 +59,55 @@ def test_a_client_that_is_built_upon_builds_in_its_own_way(door, clients, upstre
     clients.run(ask(door(clients.make())))
     assert upstream.only.lines["user-id"] == "alice"
     assert upstream.only.header("X-Own") == "1"
+
+
+def digest(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("where", ["the HTTP client's class", "the HTTP client", "the client's class"])
+def test_who_signs_what_is_built_signs_all_of_it(where, door, clients, upstream, monkeypatch):
+    def signing(build, *args, **kwargs):
+        request = build(*args, **kwargs)
+        request.headers["X-Digest"] = digest(request.content)
+        return request
+
+    if where == "the client's class":
+
+        class Signing(clients.type):
+            def _build_request(self, *args, **kwargs):
+                return signing(super()._build_request, *args, **kwargs)
+
+        monkeypatch.setattr(type(clients), "type", Signing)
+        client = clients.make()
+    elif where == "the HTTP client":
+        client = clients.make()
+        client._client.build_request = functools.partial(signing, client._client.build_request)
+    else:
+        kind = openai.DefaultAsyncHttpxClient if clients.asynchronous else openai.DefaultHttpxClient
+
+        class SigningHttp(kind):
+            def build_request(self, *args, **kwargs):
+                return signing(super().build_request, *args, **kwargs)
+
+        client = clients.make(http_client=SigningHttp())
+    clients.run(again(door(client, EVERYWHERE)))
+    for request in upstream.received:
+        everywhere(request)
+        assert request.header("X-Digest") == digest(request.body)
+
+
+def test_a_client_that_puts_metadata_of_its_own_into_what_is_there(door, clients, upstream, monkeypatch):
+    class Tagging(clients.type):
+        def _prepare_options(self, options):
+            options.json_data["metadata"] = {"team": "blue"}
+            return super()._prepare_options(options)
+
+    monkeypatch.setattr(type(clients), "type", Tagging)
+    clients.run(again(door(clients.make(), EVERYWHERE)))
+    for request in upstream.received:
+        everywhere(request)
+        assert request.json["metadata"]["team"] == "blue"
 
 
 def test_another_wrapper_where_requests_are_built(door, clients, upstream):
@@ -168,18 +219,19 @@ def test_the_body_is_the_callers_own_with_more_at_its_end(door, clients, upstrea
     assert len({request.hermes["request_id"] for request in others}) == len(others)
 
 
-def test_who_kept_the_body_keeps_it_as_it_was(door, clients, upstream):
+def test_who_kept_the_body_keeps_it_as_it_was(door, clients, upstream, monkeypatch):
     client = clients.make()
-    http = client._client
-    build = http.build_request
+    kind = type(client._client)
+    build = kind.build_request
     kept = []
 
+    @functools.wraps(build)
     def keeping(*args, **kwargs):
         request = build(*args, **kwargs)
         kept.append(request.content)
         return request
 
-    http.build_request = keeping
+    monkeypatch.setattr(kind, "build_request", keeping)
     clients.run(ask(door(client, EVERYWHERE)))
     assert "hermes" not in json.loads(kept[0])
     assert everywhere(upstream.only) == json.loads(kept[0])

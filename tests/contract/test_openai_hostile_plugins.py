@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
+import tracemalloc
 
 import openai
 import pytest
@@ -224,6 +226,97 @@ MASSES = {
         "ext": {f"acme.{number:048}": "x" * 512 for number in range(32)},
     },
 }
+
+
+class AsText(str):
+    """Equal to whatever it is asked about, and added to into something else."""
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        return True
+
+    def __radd__(self, other):
+        return (1, 2)
+
+    def __str__(self):
+        return "evil"
+
+
+class AsKey:
+    def __hash__(self):
+        return hash("user_intent")
+
+    def __eq__(self, other):
+        return other == "user_intent"
+
+
+class AsNumber(float):
+    def __float__(self):
+        return float("nan")
+
+
+class AsCount(int):
+    def __int__(self):
+        return 10**400
+
+    def __lt__(self, other):
+        return True
+
+    def __gt__(self, other):
+        return True
+
+
+class Poison:
+    def __eq__(self, other):
+        raise SystemExit
+
+    __hash__ = None
+
+
+DISGUISED = {
+    "an object as a key": (lambda: {AsKey(): "x", "acme.kept": 1}, {"acme.kept": 1}),
+    "a text as a key": (lambda: {AsText("user_id"): "victim", "acme.kept": 1}, {"acme.kept": 1}),
+    "a text as a key of ext": (lambda: {AsText("acme.key"): "x"}, {"acme.key": "x"}),
+    "a text as a value": (lambda: {"acme.key": AsText("x")}, {"acme.key": "x"}),
+    "a number that is none": (lambda: {"acme.key": AsNumber(1.5)}, {"acme.key": 1.5}),
+    "a number that is another": (lambda: {"acme.key": AsCount(7)}, {"acme.key": 7}),
+    "a number that only seems small": (lambda: {"acme.key": AsCount(10**400), "acme.kept": 1}, None),
+}
+
+
+@pytest.mark.parametrize(("hints", "ext"), DISGUISED.values(), ids=DISGUISED)
+def test_one_whose_values_are_not_what_they_seem(hints, ext, clients, upstream):
+    contributing(hints, "disguised")
+    send(clients, times=isolation.TRIAL + 3)
+    for request in upstream.received:
+        assert request.hermes["user_id"] == "alice"
+        assert request.body.count(b'"user_id":') == 1
+        assert request.hermes["cost_center"] == "good"
+        assert request.hermes.get("ext") == ext
+
+
+def test_one_that_poisons_the_identity_that_it_was_given(clients, upstream):
+    def poisoning(identity):
+        identity.__dict__["user_id"] = Poison()
+
+    contributing(poisoning, "poisoning")
+    send(clients, times=isolation.TRIAL + 3)
+    assert [request.hermes["user_id"] for request in upstream.received] == ["alice"] * (isolation.TRIAL + 3)
+
+
+def test_keys_of_megabytes_are_not_kept(clients, upstream):
+    numbers = itertools.count()
+    contributing(lambda: {f"acme.{next(numbers)}{MEGABYTE}": "x" for _ in range(4)}, "heavy")
+    send(clients, times=2)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        send(clients, times=isolation.TRIAL)
+        assert tracemalloc.get_traced_memory()[0] - before < 8 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert upstream.last.hermes["cost_center"] == "good"
 
 
 @pytest.mark.parametrize("mass", MASSES.values(), ids=MASSES)

@@ -10,6 +10,7 @@ import pytest
 
 from hermes_hints import Identity, Settings, hookimpl, identify, loaded_plugins, register
 from hermes_hints.pipeline import Outgoing, Pipeline
+from hermes_hints.values import MAX_EXT
 
 BOUND = 2.0
 """Seconds: above the budget, and below what reading these answers takes."""
@@ -73,8 +74,10 @@ class Slow(Mapping):
 
 class Endless(Slow):
     def __iter__(self):
-        until = time.monotonic() + 10
-        return (f"acme.k{number}" for number in itertools.count() if time.monotonic() < until)
+        return (f"acme.k{number}" for number in itertools.count())
+
+    def __getitem__(self, key):
+        return "high"
 
 
 def timed(function):
@@ -82,10 +85,20 @@ def timed(function):
     return function(), time.monotonic() - began
 
 
-@pytest.mark.parametrize("answer", [Slow(), Endless()], ids=lambda answer: type(answer).__name__)
-def test_an_answer_that_takes_long_to_read_counts_as_a_plugin_that_does(answer, hinted):
+@pytest.mark.parametrize("answer", [Endless(), {"ext": Endless()}], ids=["as it is", "in ext"])
+def test_an_answer_without_end(answer, hinted):
+    """Its length says something else."""
     plugin(lambda: {"cost_center": "good"}, "good")
     plugin(lambda: answer)
+    found, seconds = timed(hinted)
+    assert found["cost_center"] == "good"
+    assert len(found.get("ext", {})) <= MAX_EXT
+    assert seconds < BOUND
+
+
+def test_an_answer_that_takes_long_to_read_counts_as_a_plugin_that_does(hinted):
+    plugin(lambda: {"cost_center": "good"}, "good")
+    plugin(Slow)
     found, seconds = timed(hinted)
     assert found == {"cost_center": "good"}
     assert seconds < BOUND
