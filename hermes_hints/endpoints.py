@@ -167,9 +167,7 @@ def parse_match(text: str, *, key: str = "match") -> Match:
         )
         host, port = _host(parts).removesuffix("."), parts.port
     except ValueError as error:
-        msg = (
-            f"{key}: {text!r:.80} cannot be read ({error!s:.80}); write a host, host:port, a URL or a network such as 10.1.0.0/16"
-        )
+        msg = f"{key}: {text!r:.80} cannot be read ({error!s:.80}); write a host, host:port, a URL or a network such as 10.1.0.0/16"
         raise ConfigError(msg) from None
     name = host.removeprefix("*.")
     good = host == "*" or _address(host) is not None or _NAME.fullmatch(name) is not None

@@ -124,7 +124,9 @@ def _read(error: Exception) -> str:
 def _names(answer: str, name: str) -> bool:
     """Whether a field is meant where ``answer`` says its name, as quoted or beside a colon, and not a model or a thing."""
     name = re.escape(name)
-    return re.search(rf"""['"`]{name}(?:[.\[][^'"`]*)?['"`]|: {name}(?![-\w])|(?<![^\s(]){name}: """, answer) is not None
+    return (
+        re.search(rf"""['"`]{name}(?:[.\[][^'"`]*)?['"`]|: {name}(?![-\w])|(?<![^\s(]){name}: """, answer) is not None
+    )
 
 
 _ECHO = re.compile(r"""['"]input['"]:""")

@@ -121,7 +121,9 @@ def install_at(kinds: Iterable[type[Any]]) -> None:
         standing = {door.kind for door in _installed}
         for kind in kinds:
             if standing and kind not in standing:
-                _installed.append(_ClassDoor(_installed[0].pipeline, kind, asynchronous=kind.__name__.startswith("Async")))
+                _installed.append(
+                    _ClassDoor(_installed[0].pipeline, kind, asynchronous=kind.__name__.startswith("Async"))
+                )
 
 
 def installed() -> Pipeline | None:
@@ -210,12 +212,12 @@ class _Door:
 
     def builds(self, client: Any) -> bool:
         """Whether the requests of ``client`` pass `build`, with nothing in front, and nobody before it has seen their bytes."""
-        kind: Any = type(client)
+        kind: Any = client.__class__
         building = client.__dict__.get(_BUILD) or getattr(kind, _BUILD, None)
         if building is None or building is not self._fitted.get(_BUILD):
             return False
-        http_client = getattr(client, "_client", None)
-        return "build_request" not in getattr(http_client, "__dict__", ()) and _plain(kind, type(http_client))
+        http_client: Any = getattr(client, "_client", None)
+        return "build_request" not in getattr(http_client, "__dict__", ()) and _plain(kind, http_client.__class__)
 
     def build(self, inner: Callable[..., Any], client: Any, options: Any, rest: dict[str, Any]) -> Any:
         """Call ``inner``, the client's own ``_build_request``, through the request of this client that is in hand."""
@@ -358,7 +360,9 @@ class _ClientDoor(_Door):
 @functools.lru_cache(maxsize=256)
 def _plain(kind: Any, http_kind: Any) -> bool:
     """Whether such clients build their requests as the SDK and httpx do: others may sign what they have built."""
-    maker, http_maker = (getattr(found, "__module__", "") for found in (getattr(kind, _BUILD), getattr(http_kind, "build_request", None)))
+    maker, http_maker = (
+        getattr(found, "__module__", "") for found in (getattr(kind, _BUILD), getattr(http_kind, "build_request", None))
+    )
     return maker.startswith(("openai.", "anthropic.")) and http_maker.startswith("httpx")
 
 

@@ -225,7 +225,7 @@ class Registry:
             if self._manager.register(plugin, name) is None:
                 msg = "pluggy has this name blocked"
                 raise ConfigError(msg)  # noqa: TRY301 - one place says what could not be loaded
-        except BaseException as error:  # noqa: BLE001 - a plugin's import may raise anything
+        except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
             if self._manager.has_plugin(name):
@@ -243,7 +243,7 @@ class Registry:
             if found.plugin_name == entry.name:
                 try:
                     found.function(*([dict(entry.section)] if inspect.signature(found.function).parameters else []))
-                except BaseException as error:  # noqa: BLE001 - a plugin may raise anything
+                except BaseException as error:
                     if isinstance(error, KeyboardInterrupt):
                         raise
                     entry.health.fault("refuses its settings", error, private=False)

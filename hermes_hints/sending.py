@@ -60,7 +60,9 @@ class Sending:
         "watch",
     )
 
-    def __init__(self, door: Door, client: Any, bare: Any, family: Family | None = None, stamp: Stamp | None = None) -> None:
+    def __init__(
+        self, door: Door, client: Any, bare: Any, family: Family | None = None, stamp: Stamp | None = None
+    ) -> None:
         self.door = door
         self.client = client
         self.bare = bare
@@ -155,7 +157,7 @@ class Sending:
 
     def _spelled_out(self, options: Any, stamp: Stamp) -> Any:
         """``options`` with all of it, beside what a wrapper may have put there since."""
-        outgoing = _outgoing(self.client, options, self._family)
+        outgoing = _outgoing(self.client, options, cast("Family", self._family))
         return _stamped_options(options, self._pipeline.restamped(stamp, outgoing, stamp.rung), whole=True)
 
     def step_down(self, error: Exception) -> bool:

@@ -88,7 +88,9 @@ class EndpointRule(_Section):
 
         profile = (_known.get() or BUILTIN).get(self.profile)
         if parse_match(self.match).everything and (profile is None or not profile.silent):
-            msg = f"match {self.match!r:.80} covers hosts that nobody named; name each host, or give it the profile 'off'"
+            msg = (
+                f"match {self.match!r:.80} covers hosts that nobody named; name each host, or give it the profile 'off'"
+            )
             raise ValueError(msg)
         return self
 

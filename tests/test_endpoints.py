@@ -134,9 +134,22 @@ PUBLIC = (
     ),
     *("http://127.0.0.256", "http://127.0.0.01", "http://host.0x7f", "http://00000000000"),
     # a path to an HTTP client, which goes where its own base URL leads
-    *(" http://localhost/v1", "\x01http://localhost", "//localhost/v1", "localhost/v1", "localhost:8080/v1", "unix://localhost"),
+    *(
+        " http://localhost/v1",
+        "\x01http://localhost",
+        "//localhost/v1",
+        "localhost/v1",
+        "localhost:8080/v1",
+        "unix://localhost",
+    ),
     # another path than the one that is asked
-    *("http://localhost/v1/..", "http://localhost/a/../v1", "http://gpu/v1/%2e%2E/other", "http://gpu/./v1", "http://gpu/.%2e/v1"),
+    *(
+        "http://localhost/v1/..",
+        "http://localhost/a/../v1",
+        "http://gpu/v1/%2e%2E/other",
+        "http://gpu/./v1",
+        "http://gpu/.%2e/v1",
+    ),
     # names that are none, or another one to someone else
     *(
         "http://localhost%.evil.com",

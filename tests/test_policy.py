@@ -6,9 +6,10 @@ import logging
 
 import pytest
 
-from hermes_hints import ConfigError, Settings
+from hermes_hints import ConfigError, Settings, hookimpl, register
 from hermes_hints.endpoints import parse_endpoint
 from hermes_hints.notices import once
+from hermes_hints.pipeline import Pipeline
 from hermes_hints.policy import Policy
 from hermes_hints.profiles import BUILTIN, find_profile
 
@@ -132,3 +133,29 @@ def test_a_process_with_much_to_say_forgets_and_goes_on(caplog):
         once(logging.INFO, ("test", number), "said")
     once(logging.WARNING, ("test", 2999), "said")
     assert [record for record in caplog.records if record.levelno == logging.WARNING] == []
+
+
+def test_what_was_decided_while_something_changed_does_not_stay():
+    """One thread decides, another learns something and decides about another endpoint, and the first one ends."""
+    pipeline = Pipeline(Settings())
+    decide = pipeline.policy.decide
+    url, decided = "http://127.0.0.1:4000/v1", []
+
+    class Changed:
+        @hookimpl
+        def contribute_hints(self):
+            return None
+
+    class Slow:
+        def decide(self, endpoint):
+            decided.append(endpoint.port)
+            found = decide(endpoint)
+            if len(decided) == 1:
+                register(Changed)
+                pipeline.decide("http://127.0.0.1:5000/v1")
+            return found
+
+    pipeline.policy = Slow()
+    for _ in range(3):
+        pipeline.decide(url)
+    assert decided == [4000, 5000, 4000]

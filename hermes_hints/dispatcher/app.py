@@ -147,7 +147,7 @@ class _Dispatcher:
                 return reply
             _log.error("respond returned %s for a request to %s, not a Reply", type(reply).__name__, question.api)
         except Exception as error:  # noqa: BLE001 - a test's script may raise anything
-            _log.error("respond failed for a request to %s (%s)", question.api, explained(error, private=True))  # noqa: TRY400
+            _log.error("respond failed for a request to %s (%s)", question.api, explained(error, private=True))
             _log.debug("traceback of the above", exc_info=error)
         return Reply(status=500, error=error_body(500, "The model failed; the dispatcher's log says why."))
 

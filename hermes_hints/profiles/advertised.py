@@ -97,7 +97,6 @@ class Advertised:
             )
             once(logging.WARNING, ("advertised", address, "who"), message, address)
 
-
     def knows(self, address: str) -> bool:
         """Whether it was asked, whatever came of it."""
         return address in self._said

@@ -306,7 +306,7 @@ def profiles_of(
     for function in functions:
         try:
             declared = _by_name(function())
-        except BaseException as error:  # noqa: BLE001 - a plugin may raise anything
+        except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
             problems.append(f"hint_profiles raised {explained(error, private=False)}")

@@ -13,7 +13,7 @@ import pytest
 from clients import UNHURRIED, ask, each
 from upstream import Answer
 
-from hermes_hints import hint, hookimpl, identify, register, wrap
+from hermes_hints import hint, hookimpl, identify, register, unwrap, wrap
 
 THREADS, TASKS, TURNS = 32, 100, 3
 
@@ -211,3 +211,38 @@ def test_two_clients_of_different_people_in_one_thread(clients, upstream):
 
     clients.run(main())
     assert [request.hermes["user_id"] for request in upstream.received] == ["alice", "bob", "alice"]
+
+
+@sync_only
+def test_one_client_that_many_threads_wrap_at_once(clients, upstream):
+    client = clients.make()
+    before = {name: value for name, value in vars(client).items() if name != "_hermes_hints"}
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda _: wrap(client, identity={"user_id": "alice"}), range(160)))
+    finally:
+        sys.setswitchinterval(interval)
+    clients.run(ask(client))
+    unwrap(client)
+    assert upstream.only.hermes["user_id"] == "alice"
+    assert {
+        name: value for name, value in vars(client).items() if name in (*before, "request", "copy")
+    }.keys() == before.keys()
+
+
+@async_only
+def test_a_call_that_is_given_up_in_another_context(clients, upstream):
+    """As by a loop that ends with calls under way."""
+    never = threading.Event()
+    upstream.rules.append(lambda _: Answer(wait_for=never))
+
+    async def main():
+        calling = ask(wrap(clients.make(), identity={"user_id": "alice"}))
+        task = contextvars.copy_context().run(calling.send, None)
+        assert task is not None
+        contextvars.copy_context().run(calling.close)
+
+    clients.run(main())
+    never.set()

@@ -231,6 +231,7 @@ MASSES = {
 class AsText(str):
     """Equal to whatever it is asked about, and added to into something else."""
 
+    __slots__ = ()
     __hash__ = str.__hash__
 
     def __eq__(self, other):

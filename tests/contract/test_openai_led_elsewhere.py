@@ -73,7 +73,9 @@ def test_a_client_that_is_led_elsewhere_between_its_tries(own, door, at, clients
     clients.run(ask(client, **own))
     first, away, home = network.received
     assert hosts(network) == ["127.0.0.1:1", "llm.example.org", "127.0.0.1:1"]
-    assert first.hermes["user_id"] == home.hermes["user_id"] == first.lines["user-id"] == home.lines["user-id"] == "alice"
+    assert (
+        first.hermes["user_id"] == home.hermes["user_id"] == first.lines["user-id"] == home.lines["user-id"] == "alice"
+    )
     assert first.lines["request-id"] == home.lines["request-id"]
     assert not away.lines
     assert {key: away.json.get(key) for key in ("metadata", "hermes")} == {
@@ -95,7 +97,9 @@ def test_a_refusal_by_the_place_that_a_client_was_led_to_is_its_callers(door, at
     client = door(at(HOME, max_retries=1))
     network.rules += [
         leading(client, PUBLIC),
-        lambda request: httpx.Response(400, json={"error": {"message": "no"}}) if "example" in request.url.host else None,
+        lambda request: (
+            httpx.Response(400, json={"error": {"message": "no"}}) if "example" in request.url.host else None
+        ),
     ]
     with pytest.raises(openai.BadRequestError):
         clients.run(ask(client))
@@ -118,7 +122,9 @@ def test_a_client_that_is_led_elsewhere_as_it_is_given_its_key(door, at, clients
     assert network.received[0].bare
 
 
-@pytest.mark.parametrize("rule", [{"match": "http://10.0.0.1/a", "profile": "headers"}, {"match": "http://10.0.0.1/a", "privacy": "none"}])
+@pytest.mark.parametrize(
+    "rule", [{"match": "http://10.0.0.1/a", "profile": "headers"}, {"match": "http://10.0.0.1/a", "privacy": "none"}]
+)
 def test_another_path_that_the_operator_has_chosen_otherwise(rule, door, at, clients, network):
     client = door(at("http://10.0.0.1/b", max_retries=1), settings={"endpoints": [rule]})
     network.rules.append(leading(client, "http://10.0.0.1/a"))

@@ -380,7 +380,7 @@ def test_helper_threads_do_not_pile_up(release, hinted):
 
 
 FORKED = """
-import os, sys
+import os, sys, time
 from hermes_hints import hookimpl, register
 from hermes_hints.outgoing import Outgoing
 from hermes_hints.pipeline import Pipeline
@@ -395,15 +395,25 @@ class Good:
 register(Good)
 registry.load(Settings(budget_ms=1000))
 
-def hinted():
+def hinted(field="user_intent"):
     pipeline = Pipeline(Settings())
     stamp = pipeline.stamp(Outgoing("chat.completions", {}, None, None), pipeline.decide("http://localhost"))
-    return stamp.carriers.body["hermes"].get("user_intent")
+    return stamp.carriers.body["hermes"].get(field)
 
+class Waiting:
+    @hookimpl
+    def contribute_hints(self):
+        time.sleep(2 if parent == os.getpid() else 0)
+        return {"cost_center": "waited"}
+
+parent = os.getpid()
 assert hinted() == "good"
+register(Waiting)
+registry.load(Settings(budget_ms=300))
+assert hinted() == "good"  # and is now waited for by nobody
 child = os.fork()
 if child == 0:
-    os._exit(0 if hinted() == "good" else 1)
+    os._exit(0 if hinted() == "good" and hinted("cost_center") == "waited" else 1)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 

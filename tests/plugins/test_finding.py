@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import pathlib
 import sys
+import textwrap
 import types
 
 import pytest
@@ -187,6 +190,23 @@ def test_a_directory_that_is_none_is_said(there, tmp_path, hinted, caplog):
     assert str(place) in line
 
 
+def test_a_folder_that_is_locked_costs_only_itself(tmp_path, hinted, caplog, monkeypatch):
+    """To all but root, for whom the error is made up here."""
+    is_file = pathlib.Path.is_file
+
+    def locked(path):
+        if path.parent.name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "open.py").write_text(textwrap.dedent(HINTS.format("good")))
+    monkeypatch.setattr(pathlib.Path, "is_file", locked)
+    registry.load(Settings(hints_directory=tmp_path))
+    assert hinted() == {"user_intent": "good"}
+    assert f"no plugin from {tmp_path / 'locked'} (PermissionError" in caplog.text
+
+
 def test_names_with_hyphens_and_those_of_real_modules(directory, hinted):
     folder = directory(
         **{"quiet-hours": HINTS.format("hyphen"), "json": HINTS.format("json").replace("user_intent", "cost_center")}
@@ -213,6 +233,53 @@ def test_modules_objects_and_classes_can_be_registered(hinted):
         ("mine", "registered", "loaded"),
     ]
     assert hinted() == {"cost_center": "module", "user_intent": "named"}
+
+
+class UnsayableError(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def raising(error):
+    def function():
+        raise error
+
+    return function
+
+
+UNSAYABLE = {
+    "an error without words": UnsayableError(),
+    "a cancellation": asyncio.CancelledError(),
+    "an end": SystemExit(),
+}
+
+
+@pytest.mark.parametrize("hook", ["configure", "hint_profiles", "__init__"])
+@pytest.mark.parametrize("error", UNSAYABLE.values(), ids=UNSAYABLE)
+def test_one_that_cannot_even_say_what_is_wrong_costs_only_itself(hook, error, hinted):
+    register(Intent("good"), "good")
+
+    class Broken:
+        @hookimpl
+        def contribute_hints(self):
+            return {"cost_center": "broken"}
+
+    function = raising(error)
+    marked = function if hook == "__init__" else hookimpl(function, specname=hook)
+    setattr(Broken, hook, (lambda _: function()) if hook == "__init__" else staticmethod(marked))
+    listed = register(Broken, "broken")
+    assert listed.state == ("loaded" if hook == "hint_profiles" else "failed")
+    assert listed.error
+    assert hinted()["user_intent"] == "good"
+
+
+def test_an_object_that_cannot_be_looked_into_is_listed_as_failed(hinted):
+    class Opaque:
+        def __getattr__(self, name):
+            raise RuntimeError
+
+    assert register(Opaque()).state == "failed"
+    assert hinted() == {}
 
 
 def test_the_same_object_again_changes_nothing(hinted):

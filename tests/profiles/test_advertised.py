@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
+import signal
+import sys
 import threading
 
 import openai
@@ -176,13 +180,43 @@ def test_a_task_that_is_cancelled_while_it_asks_leaves_the_question_to_the_next(
             task = asyncio.create_task(client.chat.completions.create(model="m", messages=[]))
             await asyncio.to_thread(hermes.arrived.wait, 30)
             task.cancel()
+            waiting = asyncio.create_task(client.chat.completions.create(model="m", messages=[]))
+            hermes.said = capabilities(OLD)
             with pytest.raises(asyncio.CancelledError):
                 await task
+            await waiting
             await client.chat.completions.create(model="m", messages=[])
 
     asyncio.run(main())
     never.set()
-    assert set(hermes.last.lines) == OURS
+    assert targets(hermes) == ["/capabilities", "/capabilities", *["/chat/completions"] * 2]
+    assert [request.lines for request in hermes.received[2:]] == [{"session-key": "k-1"}] * 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_that_is_forked_while_it_is_asked_waits_for_nobody(hermes, monkeypatch):
+    monkeypatch.setattr(advertised, "MOST_SECONDS", 30)
+    go = threading.Event()
+    hermes.said = Answer(content=capabilities(OLD).content, wait_for=go)
+    with wrap(client_of(hermes), identity=WHO, settings=settings(hermes)) as client:
+        thread = threading.Thread(target=plain, args=(client,))
+        thread.start()
+        hermes.arrived.wait(30)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            with contextlib.suppress(BaseException):
+                hermes.said = None
+                with client_of(hermes, timeout=5) as another:
+                    plain(wrap(another, identity=WHO, settings=settings(hermes)))
+            os._exit(0)
+        hermes.said = capabilities(OLD)
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        go.set()
+        thread.join(30)
+    assert ended == 0
+    assert targets(hermes)[:3] == ["/capabilities", "/capabilities", "/chat/completions"]
 
 
 def test_every_client_of_the_process_knows(hermes):
