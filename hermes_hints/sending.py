@@ -73,7 +73,7 @@ class Sending:
         self._strayed = False
         self._onward: Any = None
         self._refused: tuple[Stamp, Exception, bool] | None = None
-        self.options = bare if stamp is None else _stamped_options(bare, stamp, whole=self._whole)
+        self.options = bare if stamp is None else self._stamped(stamp)
         self.watch = None if stamp is None else door.pipeline.watch(client, stamp.decision)
         """Looks at the answer where it may tell what the endpoint is; to be ended by whoever sends."""
 
@@ -110,7 +110,8 @@ class Sending:
         """Call ``inner``, the client's own ``_build_request``, and give what it builds the rest of what was stamped.
 
         The client reads its base URL anew for each of its retries: a request that would go where nothing was decided for
-        is built without hints. Raises nothing of its own.
+        is built without hints. ``options`` are the client's own copy, in which it then reads whether to follow redirects.
+        Raises nothing of its own.
         """
         if self._onward is not None and self._made_of(options):
             return self._onward
@@ -121,15 +122,25 @@ class Sending:
         try:
             self._strayed = not self._pipeline.holds(stamp.decision, request.url)
             if self._strayed:
+                options.__dict__["follow_redirects"] = self.bare.follow_redirects
                 again = self.unstamped(options)
-            elif self._whole or not self._made_of(options) or self._given(request, options, stamp.content):
+            elif self._whole or options is self.bare or not self._made_of(options):
                 return request
             else:
+                # httpx would carry the body and X- headers to wherever a redirect leads; the ladder follows it bare instead.
+                options.__dict__["follow_redirects"] = False
+                if self._given(request, options, stamp.content):
+                    return request
                 again = self._spelled_out(options, stamp)
         except Exception as problem:  # noqa: BLE001 - no request fails because of hints
             _own_failure(problem, "a request could not be given its hints and goes on without them")
             again = self.bare
         return inner(again, **rest)
+
+    def _stamped(self, stamp: Stamp) -> Any:
+        """The options to send, of which `build` does the rest where it can."""
+        ready = not self._whole and isinstance(stamp.content, Ready)
+        return self.bare if ready else _stamped_options(self.bare, stamp, whole=self._whole)
 
     def _given(self, request: Any, options: Any, content: Spelled | Ready) -> bool:
         """Add to ``request`` what its options do not have; whether that could be done."""
@@ -190,7 +201,7 @@ class Sending:
         if self._refused is None:
             self._refused = (stamp, error, named)
         self._stamp = lower
-        self.options = self.bare if lower is None else _stamped_options(self.bare, lower, whole=self._whole)
+        self.options = self.bare if lower is None else self._stamped(lower)
         return True
 
     def answered(self) -> None:
@@ -318,14 +329,12 @@ def _outgoing(client: Any, options: Any, family: Family) -> Outgoing:
 
 
 def _stamped_options(options: Any, stamp: Stamp, *, whole: bool) -> Any:
-    # httpx would carry the body and X- headers to wherever a redirect leads; the ladder follows it bare instead.
     changes: dict[str, Any] = {"follow_redirects": False}
-    if whole or not isinstance(stamp.content, Ready):
-        carried = stamp.carriers
-        if carried.body:
-            changes["extra_json"] = stamp.extra_body()
-        if whole and carried.headers:
-            changes["headers"] = stamp.header_lines()
+    carried = stamp.carriers
+    if carried.body:
+        changes["extra_json"] = stamp.extra_body()
+    if whole and carried.headers:
+        changes["headers"] = stamp.header_lines()
     return _changed(options, changes)
 
 

@@ -122,6 +122,39 @@ def test_a_client_that_is_led_elsewhere_as_it_is_given_its_key(door, at, clients
     assert network.received[0].bare
 
 
+@everywhere
+@pytest.mark.parametrize("path", ["/chat/completions", "/responses", "/other"])
+@pytest.mark.parametrize("own", OWN)
+def test_a_client_that_leads_its_own_requests_elsewhere(own, path, door, at, clients, network, monkeypatch):
+    class Leading(clients.type):
+        def _prepare_options(self, options):
+            options.url = PUBLIC + path
+            return super()._prepare_options(options)
+
+    monkeypatch.setattr(type(clients), "type", Leading)
+    client = door(at(HOME))
+    clients.run(ask(client, **own))
+    (request,) = network.received
+    assert request.header("host") == "llm.example.org"
+    assert not request.lines
+    assert request.json.get("hermes") == own.get("extra_body", {}).get("hermes")
+    assert request.json.get("metadata") == own.get("metadata")
+
+
+def test_a_redirect_of_where_it_was_led_is_followed_as_ever(door, at, clients, network):
+    client = door(at(HOME, max_retries=1))
+
+    def moved(request):
+        leads = "example" in request.url.host and request.url.path.startswith("/v1")
+        return httpx.Response(307, headers={"location": "/v2/chat/completions"}) if leads else None
+
+    client._client.follow_redirects = True
+    network.rules += [leading(client, PUBLIC), moved]
+    clients.run(ask(client))
+    assert [request.path for request in network.received] == ["/v1/chat/completions"] * 2 + ["/v2/chat/completions"]
+    assert network.received[2].bare
+
+
 @pytest.mark.parametrize(
     "rule", [{"match": "http://10.0.0.1/a", "profile": "headers"}, {"match": "http://10.0.0.1/a", "privacy": "none"}]
 )
