@@ -18,7 +18,7 @@ __all__ = ["CALL_FIELDS", "Body", "Call", "described", "fresh_request_id"]
 class Body(Protocol):
     """A request's body, as far as `Call` reads it."""
 
-    def get(self, key: str, /) -> Any:  # noqa: ANN401 - whatever the caller put there
+    def get(self, key: str, /) -> Any:
         """A top-level field, or ``None``."""
         ...
 

@@ -107,7 +107,7 @@ def _without(node: _Node | None, owner: Scope) -> _Node | None:
 
 
 def _around_function(scope: Scope, function: Callable[..., Any]) -> Callable[..., Any]:
-    def inside(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the decorated function's own types
+    def inside(*args: Any, **kwargs: Any) -> Any:
         with scope:
             return function(*args, **kwargs)
 
@@ -115,7 +115,7 @@ def _around_function(scope: Scope, function: Callable[..., Any]) -> Callable[...
 
 
 def _around_coroutine(scope: Scope, function: Callable[..., Any]) -> Callable[..., Any]:
-    async def inside(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the decorated function's own types
+    async def inside(*args: Any, **kwargs: Any) -> Any:
         with scope:
             return await function(*args, **kwargs)
 

@@ -1,7 +1,6 @@
 """Where each field of a request comes from and what becomes of it, read off the pipeline itself.
 
-The pipeline stamps the request twice: as if the endpoint had the privacy ``raw``, and as it is. What differs is what privacy
-did; what a carrier could have held but does not is what there was no room for.
+The pipeline stamps the request twice, as with the privacy ``raw`` and as it is: what differs is what privacy did.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from .values import (
     is_ext_key,
     label_list,
     nearest,
-    plain_text,
     short_text,
 )
 
@@ -52,7 +51,7 @@ Ext = Annotated[
 ]
 
 
-def _priority(value: object) -> Any:  # noqa: ANN401 - one of Priority's literals, or None
+def _priority(value: object) -> Any:
     text = short_text(value)
     if text is None or text in _PRIORITIES:
         return text
@@ -116,7 +115,7 @@ def normal_hints(given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
     loose: dict[str, Any] = {}
     normalisers = Hints.normalisers
     for name, value in itertools.islice(given.items(), MOST_KEYS):
-        key = plain_text(name) if isinstance(name, str) else ""
+        key = str.__str__(name) if isinstance(name, str) else ""
         normalise = normalisers.get(key)
         if normalise is None:
             if is_ext_key(key):

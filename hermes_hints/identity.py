@@ -64,7 +64,7 @@ class Identity(Value):
 
     @model_validator(mode="before")
     @classmethod
-    def _conversation(cls, data: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever was given
+    def _conversation(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
         given = cast("Mapping[str, object]", data)

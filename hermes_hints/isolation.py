@@ -1,9 +1,7 @@
 """Run hook implementations one by one, so that none can fail, delay or re-enter a call.
 
 An implementation is on trial first, on a helper thread for which the caller waits at most for the time budget. After `TRIAL`
-calls in which it computed rather than waited, it runs in the caller's own thread, which saves the hand-over; over budget
-there, it is on trial again. Over budget on trial it is not waited for, and set aside when that happens again and again, or
-it hangs: on a busy machine any plugin can be late.
+calls it runs in the caller's own thread; over budget there, it is on trial again. docs/plugins.md says when it is set aside.
 """
 
 from __future__ import annotations
@@ -103,11 +101,10 @@ class Implementation:
     def _excess(self, budget: float) -> str:
         return f"took more than {budget * 1000:g} ms in {self.hook}"
 
-    def guarded(self, arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401 - whatever the plugin returns
+    def guarded(self, arguments: tuple[Any, ...]) -> Any:
         """Call the function with those of the hook's ``arguments`` that it takes, and take what it returns.
 
-        What it raises is its plugin's fault and comes out as ``None``. Taking is part of the call, because reading what a
-        plugin returned may run more of its code.
+        What it raises is its plugin's fault and comes out as ``None``. Taking may run more of the plugin's code.
         """
         try:
             if self._leading is not None:
@@ -132,8 +129,8 @@ def run_each(
 ) -> list[Any]:
     """What each implementation returned, in order; ``None`` for one that failed, was late or is set aside.
 
-    ``budget`` is the time in seconds for all of them together; without ``trusting`` the trial never ends. A plugin that
-    itself calls a model, and so comes back here, finds no implementations.
+    ``budget``, in seconds, is for all of them together; without ``trusting`` the trial never ends. A plugin that itself
+    calls a model finds no implementations.
     """
     results: list[Any] = [None] * len(implementations)
     if not _inside.get():

@@ -74,8 +74,7 @@ class Rung(enum.IntEnum):
 def verdict(error: Exception, rung: Rung, body: Collection[str], headers: Collection[str]) -> tuple[Rung, bool] | None:
     """What to try after ``error`` was answered to a request on ``rung``: the next rung, and whether we were named.
 
-    ``None`` when the answer is the caller's business: any other status, or nothing answered at all. ``body`` and
-    ``headers`` are the names of what we added there.
+    ``None`` when the answer is the caller's business. ``body`` and ``headers`` are the names of what we added there.
     """
     status = _answered(error)
     if rung is Rung.BARE or status is None:
@@ -97,10 +96,7 @@ def verdict(error: Exception, rung: Rung, body: Collection[str], headers: Collec
 
 
 def _answered(error: Exception) -> int | None:
-    """The status that the endpoint answered; ``None`` where ``error`` is no answer of the endpoint.
-
-    A guardrail that looks at answers may raise an error with a status of its own: the request has been executed then.
-    """
+    """The status that the endpoint answered; ``None`` where ``error`` is somebody else's, such as a guardrail's."""
     status = getattr(error, "status_code", None)
     answered = getattr(getattr(error, "response", None), "status_code", None)
     return status if isinstance(status, int) and status == answered else None
@@ -146,8 +142,8 @@ class Ladder:
     def keep_in(self, file: Path, rules: str) -> None:
         """Remember beyond this process: take over what ``file`` holds, and write there when a rung changes.
 
-        ``rules`` tells the operator's settings apart: what was found out under others is not taken over, so that a
-        change to them is not held up by what it is to mend. The same again is a no-op. Never raises.
+        What was found out under other settings, told apart by ``rules``, is not taken over. The same again is a no-op.
+        Never raises.
         """
         if (file, rules) == (self._file, self._rules):
             return
@@ -173,7 +169,7 @@ class Ladder:
         """Whether anything at all had to step down; mostly nothing has, and then no request needs to be looked up."""
         return bool(self._rungs)
 
-    def rung(self, origin: str, model: Any) -> Rung:  # noqa: ANN401 - whatever the caller passed as its model
+    def rung(self, origin: str, model: Any) -> Rung:
         """The rung to start on."""
         try:
             held = self._rungs.get((origin, model))
@@ -247,10 +243,7 @@ class HeldRung(NamedTuple):
 
 
 def read_rungs(file: Path) -> tuple[HeldRung, ...]:
-    """What the file says and is not over yet; nothing where there is no file, or none that can be read.
-
-    Never raises: a file that is broken or cannot be read is told once in the log.
-    """
+    """What the file says and is not over yet. Never raises: one that cannot be read is told once in the log."""
     return tuple(_entries(read_state(file, _WHAT).get("rungs"), time.time()))
 
 
@@ -273,8 +266,7 @@ def _entries(listed: object, now: float) -> Iterator[HeldRung]:
 def write_rungs(file: Path, rungs: Iterable[HeldRung]) -> None:
     """Put ``rungs`` into the file, beside what other processes have put there; mode 0600, in one step.
 
-    Those whose model is longer than 512 characters are left out, and so is what is over the 1,024 that hold longest.
-    Never raises: a failure is told once in the log.
+    Models of over 512 characters and all but the 1,024 that hold longest are left out. Never raises.
     """
     everyones = {(held.origin, held.model, held.rules): held for held in (*read_rungs(file), *rungs)}
     kept = sorted(

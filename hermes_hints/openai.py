@@ -1,8 +1,8 @@
 """The door for OpenAI clients: one client with `wrap`, or every client of the process with `install`.
 
-Stamping happens at ``client.request``, which every call of the SDK passes once, before its own retries. What is wrapped is
-looked up at each call, so that other instrumentation composes in either order. What is stamped joins a request where the SDK
-has built it (``client._build_request``), or, where a client builds in another way, its options. Responses are never touched.
+Stamping happens at ``client.request``, which every call of the SDK passes once, before its own retries. What is stamped joins
+a request where the SDK has built it (``client._build_request``), or, where a client builds in another way, its options. What
+is wrapped is looked up at each call, so that others may wrap too.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Outgoing(NamedTuple):
     headers_allowed: bool = True
     """Whether it may carry headers."""
 
-    def get(self, key: str) -> Any:  # noqa: ANN401 - whatever the caller put there
+    def get(self, key: str) -> Any:
         """A top-level field as it would be sent."""
         if self.extra is not None and key in self.extra:
             return self.extra[key]

@@ -324,7 +324,7 @@ class Pipeline:
         """What to ask the endpoint before anything is stamped for it; ``None`` for nothing, as mostly."""
         return _advertised.question(_address(decision.endpoint)) if decision.profile.advertised else None
 
-    def watch(self, client: Any, decision: Decision) -> Watch | None:  # noqa: ANN401 - a client of an SDK
+    def watch(self, client: Any, decision: Decision) -> Watch | None:
         """Look at the client's next answer, where it may tell what the endpoint is; `Watch.end` when it has come."""
         due = decision.recognisable and _learned.due(decision.endpoint)
         return watch(_learned, client, decision.endpoint) if due else None
@@ -386,7 +386,7 @@ def _welcome(lines: dict[str, str], said: Collection[str] | None) -> dict[str, s
     return lines if said is None else {name: line for name, line in lines.items() if name.lower() in said}
 
 
-def _copied(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON body
+def _copied(value: Any) -> Any:
     """A copy that an observer may change without changing what is sent."""
     if isinstance(value, Mapping):
         return {key: _copied(item) for key, item in cast("Mapping[str, Any]", value).items()}

@@ -354,7 +354,7 @@ def _apart(hints: dict[str, Any]) -> dict[str, Any]:
     return {**hints, "ext": {**hints["ext"]}} if "ext" in hints else {**hints}
 
 
-def _mapping_of(result: Any) -> Mapping[Any, Any] | None:  # noqa: ANN401 - whatever the plugin returned
+def _mapping_of(result: Any) -> Mapping[Any, Any] | None:
     if type(result) is dict:
         return result if len(result) <= MOST_KEYS else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if isinstance(result, Hints):

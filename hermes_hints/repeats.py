@@ -1,7 +1,6 @@
 """What the calls of a conversation have in common, made ready once: headers as bytes, fields of the body as JSON.
 
-For requests in which the caller has put nothing where hints go, to endpoints that get all three carriers: the next one
-mostly differs in the fields of `Call` alone.
+For requests in which the caller has put nothing where hints go, to endpoints that get all three carriers.
 """
 
 from __future__ import annotations
@@ -72,8 +71,8 @@ class Repeats:
     ) -> Ready | None:
         """Keep what was written for these, which are never changed, and return it for this ``call``.
 
-        ``None`` where another ``call`` might leave less room for the rest, or where hints that are equal are written in
-        different ways, as ``True`` and ``1``.
+        ``None`` where another ``call`` might leave less room for the rest, or equal hints are written in different ways, as
+        ``True`` and ``1``.
         """
         if TICKET not in carried.headers or sum(map(len, carried.headers.values())) > MAX_HEADERS_BYTES // 4:
             return None

@@ -37,7 +37,7 @@ class _Section(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _known(cls, data: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever was given
+    def _known(cls, data: Any) -> Any:
         if isinstance(data, cls):
             return data
         if not isinstance(data, Mapping):
@@ -127,7 +127,7 @@ class Settings(_Section):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _with_profiles(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - as above
+    def _with_profiles(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         declared = cast("Mapping[str, object]", data).get("profiles") if isinstance(data, Mapping) else None
         if not isinstance(declared, Mapping):
             return handler(data)

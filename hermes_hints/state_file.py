@@ -21,7 +21,7 @@ _MOST_BYTES = 1 << 20
 def read_state(file: Path, what: str) -> Mapping[str, object]:
     """What the file holds; nothing where there is no file, one of another version, or none that can be read.
 
-    Never raises: a file that is broken or cannot be read is told once in the log, which says ``what`` it holds.
+    Never raises: one that cannot be read is told once in the log, which says ``what`` it holds.
     """
     try:
         with file.open("rb") as stream:

@@ -32,7 +32,6 @@ __all__ = [
     "made_of",
     "name",
     "nearest",
-    "plain_text",
     "scalar",
     "short_text",
     "unknown_name",
@@ -72,11 +71,6 @@ _LARGEST = 2**63
 _MOST_CALLS = 2**31
 
 
-def plain_text(text: str) -> str:
-    """The characters of ``text`` alone, of whatever class it is."""
-    return str.__str__(text)
-
-
 def _plain(value: object) -> str | None:
     """Return ``value`` as text that UTF-8 can carry; ``None`` for an absent one.
 
@@ -93,7 +87,7 @@ def _plain(value: object) -> str | None:
             msg = "is a number of more than 64 bits"
             raise ValueError(msg)
         # The content of an enum's member, not its name.
-        value = plain_text(value) if isinstance(value, str) else int.__repr__(value)
+        value = str.__str__(value) if isinstance(value, str) else int.__repr__(value)
     if not value.isascii():
         try:
             value.encode()
@@ -210,7 +204,7 @@ def ext_entries(value: object) -> dict[str, Scalar] | None:
         raise ValueError(msg)
     kept: dict[str, Scalar] = {}
     for given, item in itertools.islice(entries.items(), MAX_EXT):
-        key = plain_text(given) if isinstance(given, str) else ""
+        key = str.__str__(given) if isinstance(given, str) else ""
         if not is_ext_key(key):
             msg = "has a key that is not of the form 'vendor.key' (letters, digits, _ and -, 53 characters at most)"
             raise ValueError(msg)
@@ -263,7 +257,7 @@ class Value(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _known(cls, data: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever was given
+    def _known(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
         given = dict(cast("Mapping[str, object]", data))

@@ -18,7 +18,7 @@ from strategies import records
 import hermes_hints
 from hermes_hints.carriers import body_object
 from hermes_hints.schema import FILE, schema
-from hermes_hints.wire import WIRE_FIELDS
+from hermes_hints.wire import VERSION, WIRE_FIELDS, Record
 
 MODULES = sorted(
     found.name
@@ -107,9 +107,31 @@ def test_every_module_lists_what_it_offers_and_documents_it(name):
                     assert inspect.getdoc(getattr(value, member)), f"{name}.{key}.{member} has no docstring"
 
 
-def test_the_published_schema_is_that_of_the_models():
+def of_the_models():
+    """The schema as the models have it, without what pydantic adds: a default of null would say that null may be sent."""
+    drawn = Record.model_json_schema()["properties"]
+    fields = {
+        name: {key: value for key, value in drawn[name].items() if key not in ("title", "default")}
+        for name in WIRE_FIELDS
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"The object `hermes` of an LLM request, version {VERSION}",
+        "description": "Who asks, where and in which conversation, and how the request is wished to be served: the caller's "
+        "claim, not a fact. A field that has no value is absent, never null.",
+        "type": "object",
+        "properties": {"v": {"const": VERSION}, **fields},
+        "required": ["v"],
+    }
+
+
+def test_the_published_schema_is_that_of_the_models(tmp_path):
     published = resources.files("hermes_hints.schema").joinpath(FILE).read_text(encoding="utf-8")
-    assert published == json.dumps(schema(), indent=2) + "\n", f"write {FILE} anew, from what schema() returns"
+    anew = tmp_path / FILE
+    anew.write_text(json.dumps(of_the_models(), indent=2) + "\n", "utf-8")
+    assert published == anew.read_text("utf-8"), f"{anew} is what the models have now; the published one is another"
+    assert f"hermes-hints-{VERSION}.schema.json" == FILE
+    assert schema() == of_the_models()
 
 
 def test_the_schema_has_every_field_of_the_contract():

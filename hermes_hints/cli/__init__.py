@@ -84,7 +84,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     _add_new(commands)
 
 
-def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:  # noqa: ANN401 - argparse keeps its type private
+def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=summary, description=summary[0].upper() + summary[1:] + ".", epilog=_EPILOG
     )
@@ -96,7 +96,7 @@ def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_doctor(commands: Any) -> None:  # noqa: ANN401 - likewise
+def _add_doctor(commands: Any) -> None:
     parser = _command(commands, "doctor", "check the host, the settings, every model endpoint and every hint plugin")
     asking = parser.add_mutually_exclusive_group()
     keys = "ask endpoints what they are with the API keys that the configuration has for them; default: without"
@@ -105,7 +105,7 @@ def _add_doctor(commands: Any) -> None:  # noqa: ANN401 - likewise
     parser.set_defaults(hints_probe="bare")
 
 
-def _add_explain(commands: Any) -> None:  # noqa: ANN401 - likewise
+def _add_explain(commands: Any) -> None:
     parser = _command(commands, "explain", "show what one request would carry to an endpoint: from where, and why")
     parser.add_argument("--base-url", metavar="URL", dest="hints_base_url", help="default: that of the main model")
     who = parser.add_argument_group("who is asking")
@@ -128,7 +128,7 @@ def _add_explain(commands: Any) -> None:  # noqa: ANN401 - likewise
     _add_choice(parser, "as if the program had named it")
 
 
-def _add_setup(commands: Any) -> None:  # noqa: ANN401 - likewise
+def _add_setup(commands: Any) -> None:
     parser = _command(commands, "setup", "propose the settings for a model endpoint")
     parser.add_argument("--base-url", metavar="URL", dest="hints_base_url", help="default: you are asked")
     write = "put them into the configuration, beside a copy of what it was; default: only show them"
@@ -139,7 +139,7 @@ def _add_setup(commands: Any) -> None:  # noqa: ANN401 - likewise
     _add_choice(parser, "default: by what the endpoint is")
 
 
-def _add_inspect(commands: Any) -> None:  # noqa: ANN401 - likewise
+def _add_inspect(commands: Any) -> None:
     parser = _command(commands, "inspect", "pass calls on to a model endpoint, and show what each of them carries")
     upstream = "the base URL of the real endpoint; give your client the one that is printed in its place"
     parser.add_argument("--upstream", metavar="URL", required=True, dest="hints_upstream", help=upstream)
@@ -157,7 +157,7 @@ def _add_inspect(commands: Any) -> None:  # noqa: ANN401 - likewise
     parser.add_argument("--record", metavar="FILE", dest="hints_record", help=record)
 
 
-def _add_new(commands: Any) -> None:  # noqa: ANN401 - likewise
+def _add_new(commands: Any) -> None:
     summary = "write a new hint plugin: a hook, a manifest, tests that pass, a README"
     parser = commands.add_parser(
         "new", help=summary, description=summary[0].upper() + summary[1:] + ".", epilog=_EPILOG

@@ -74,8 +74,7 @@ def report_endpoints(
 ) -> tuple[list[EndpointReport], list[Problem], list[Problem]]:
     """Each configured endpoint, what is to be mended about them, and what is to be known.
 
-    ``probe`` is ``bare``, ``keys`` or ``off``. Only endpoints that get hints, or lie on the own machine or network, are
-    asked what they are.
+    ``probe`` is ``bare``, ``keys`` or ``off``. Only endpoints that get hints, or are near, are asked what they are.
     """
     targets, unknown = find_targets(surroundings.configuration or {})
     targets = (*targets, *named_targets(settings, targets))

@@ -53,7 +53,7 @@ def say_json(value: object) -> None:
     print(json.dumps(_plain(value), indent=2))  # noqa: T201 - likewise
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any part of a report
+def _plain(value: Any) -> Any:
     """A report as JSON takes it: named fields become keys."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}

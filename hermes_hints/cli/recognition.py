@@ -43,7 +43,7 @@ class _Answer:
     headers: Mapping[str, str]
     body: bytes
 
-    def json(self) -> Any:  # noqa: ANN401 - whatever the endpoint answered
+    def json(self) -> Any:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -78,8 +78,8 @@ _QUESTIONS: tuple[tuple[str, str, Callable[[_Answer], bool]], ...] = (
 def recognise(endpoint: Endpoint, key: str | None = None) -> Recognised:
     """Ask an endpoint what it is, in at most five GET requests of at most 1.5 seconds each.
 
-    They carry no identity, no hints and no name of this program, do not follow redirects and use no proxy. The first asks
-    for the list of models, with ``key`` as its API key where one is given; the others never carry a key.
+    They carry no identity, no hints and no name of this program, do not follow redirects and use no proxy. The first, for
+    the list of models, carries ``key`` as its API key where one is given.
     """
     if endpoint.scheme not in ("http", "https") or not endpoint.host:
         return Recognised(None, reads_hints=False, detail="not asked: it is no http URL")

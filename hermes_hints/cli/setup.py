@@ -222,8 +222,7 @@ def _block(path: Sequence[str], entry: str, column: int = 0) -> list[str]:
 def with_first_entry(text: str, path: Sequence[str], entry: str) -> str:
     """``text``, a YAML file, with ``entry`` as the first one of the list at ``path``; missing keys are added.
 
-    Lines are only added, but for an empty ``{}``, ``[]`` or ``null`` on the way. What comes out is read back, and has to
-    be what was there and the entry.
+    Lines are only added, but for an empty ``{}``, ``[]`` or ``null`` on the way. What comes out is read back.
 
     Raises:
         ConfigError: ruamel.yaml is not installed, or the file is written in a way into which no line can be put.
@@ -268,14 +267,14 @@ def _insert(lines: list[str], document: object, path: Sequence[str], entry: str,
     lines[line + 1 : line + 1] = [added + newline for added in _block(missing, entry, column)]
 
 
-def _block_style(node: object, kind: type[Any]) -> Any:  # noqa: ANN401 - ruamel's own types
+def _block_style(node: object, kind: type[Any]) -> Any:
     """``node``, where it is a mapping or list that is written line by line."""
     if not isinstance(node, kind) or cast("Any", node).fa.flow_style():
         raise _UnsuitableError
     return node
 
 
-def _before_first(lines: list[str], node: Any, entry: str, newline: str) -> None:  # noqa: ANN401 - likewise
+def _before_first(lines: list[str], node: Any, entry: str, newline: str) -> None:
     line, column = _block_style(node, list).lc.item(0)
     dash = lines[int(line)].rindex("-", 0, int(column))
     lines.insert(line, " " * dash + "- " + entry + newline)

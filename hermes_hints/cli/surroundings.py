@@ -132,7 +132,7 @@ def parsed(text: str, file: Path) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", found)
 
 
-def _yaml_reader(file: Path) -> Any:  # noqa: ANN401 - a function of one of two untyped libraries
+def _yaml_reader(file: Path) -> Any:
     """The function that reads YAML 1.1, as Hermes does, from PyYAML or from ruamel.yaml.
 
     Raises:

@@ -47,11 +47,7 @@ class _Entry:
 
 
 def find_targets(configuration: Mapping[str, Any]) -> tuple[tuple[Target, ...], tuple[str, ...]]:
-    """The endpoints in the order in which Hermes would come to them, and a sentence for each place that cannot be told from here.
-
-    Names of providers lead to the operator's own ``providers`` and ``custom_providers``, and to those that Hermes comes
-    with where it is installed.
-    """
+    """The endpoints in the order in which Hermes would come to them, and a sentence for each place that cannot be told from here."""
     entries = [*_entries(configuration)]
     named = {entry.provider: entry for entry in entries if entry.place.startswith(("providers.", "custom_providers."))}
     found: dict[str, Target] = {}

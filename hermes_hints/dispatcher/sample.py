@@ -24,7 +24,7 @@ _FORMATS = {
 }
 
 
-def sample(schema: Mapping[str, Any], word: str) -> Any:  # noqa: ANN401 - any JSON value
+def sample(schema: Mapping[str, Any], word: str) -> Any:
     """Return a value that follows ``schema``; texts are ``word``.
 
     Knows what OpenAI's structured outputs allow (platform.openai.com/docs/guides/structured-outputs), except
@@ -40,7 +40,7 @@ class _Sampler:
         self._word = word
         self._left = _MOST_VALUES
 
-    def value(self, schema: object, depth: int) -> Any:  # noqa: ANN401 - any JSON value
+    def value(self, schema: object, depth: int) -> Any:
         self._left -= 1
         if self._left < 0 or depth > _DEEPEST:
             return None
@@ -64,7 +64,7 @@ class _Sampler:
         parts = [_mapping(part) for part in _list(rules, "allOf")]
         return {key: item for part in parts for key, item in part.items()} if parts else None
 
-    def _of_kind(self, kind: str, rules: Mapping[str, Any], depth: int) -> Any:  # noqa: ANN401 - any JSON value
+    def _of_kind(self, kind: str, rules: Mapping[str, Any], depth: int) -> Any:
         match kind:
             case "object":
                 return {name: self.value(item, depth) for name, item in _mapping(rules.get("properties")).items()}

@@ -5,8 +5,8 @@ request in threads that inherit no context, but by way of ``self``: so a request
 the adapter, which shares its state and carries the caller to where the agent is made.
 """
 
-# The host has no types, and no public names for what is extended here; `_NEEDED` is looked for before it is used.
-# ruff: noqa: ANN401, SLF001
+# The host has no public names for what is extended here; `_NEEDED` is looked for before it is used.
+# ruff: noqa: SLF001
 
 from __future__ import annotations
 

@@ -1,11 +1,7 @@
 """The door for the gateway's proxy mode (``gateway.proxy_url``), in which the host asks another Hermes by aiohttp.
 
-None of the host's hooks sees such a request. So this door stands at aiohttp's own client, and looks at nothing but what the
-host's relay posts: who it is for stands in the relay's arguments.
+None of the host's hooks sees such a request. This door stands at aiohttp's own client and looks at what the relay posts.
 """
-
-# aiohttp's types are Any here, so that the package can be checked and used without it.
-# ruff: noqa: ANN401
 
 from __future__ import annotations
 

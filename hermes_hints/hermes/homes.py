@@ -43,7 +43,7 @@ class Homes:
         if not self._pipelines:
             uninstall()
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any part of a pipeline
+    def __getattr__(self, name: str) -> Any:
         """That part of the pipeline of the home that the running code works for."""
         return getattr(self._pipelines.get(current(), _NOTHING), name)
 
@@ -112,7 +112,7 @@ _CLIENTS = (
 def stand_at_anthropic() -> bool:
     """Stamp what the Anthropic SDK's clients send too, once the host has imported it; whether that is so.
 
-    The host imports it when it first needs it, which takes a while: that is left to the host.
+    The import takes a while and is left to the host.
     """
     sdk = sys.modules.get("anthropic")
     kinds = [kind for name in _CLIENTS if isinstance(kind := getattr(sdk, name, None), type)]

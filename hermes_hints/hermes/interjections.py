@@ -1,12 +1,8 @@
 """Commands in messages that come while their sender's turn is under way.
 
 The host hands such a message to no hook, but its platform's adapter asks a handler about it first
-(``set_busy_session_handler``, the same in 0.19 and 0.22). Ours reads the command before the model or the transcript see any
-of it, and leaves everything else to the host's.
+(``set_busy_session_handler``, the same in 0.19 and 0.22). Ours reads commands and leaves everything else to the host's.
 """
-
-# The host has no types.
-# ruff: noqa: ANN401
 
 from __future__ import annotations
 

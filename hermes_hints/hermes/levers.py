@@ -78,11 +78,11 @@ class Levers:
         """The host's command handlers, by name; each is run after the sender is authorised."""
         return {name: partial(self._obeyed_here, name) for name in self._presets}
 
-    def arrived(self, *, event: Any, gateway: object = None, **_: Any) -> dict[str, str] | None:  # noqa: ANN401 - the host's MessageEvent
+    def arrived(self, *, event: Any, gateway: object = None, **_: Any) -> dict[str, str] | None:
         """A message has come in, from whomever (hook ``pre_gateway_dispatch``, before the sender is authorised).
 
         A command with a question becomes the question, and its hints wait under the message's own id for the turn that
-        answers it: where there is none, they have no effect. What somebody sends who may not is not even remembered.
+        answers it. What somebody sends who may not is not even remembered.
         """
         message = _message(event)
         _arrived.set(message)
@@ -94,7 +94,7 @@ class Levers:
         question = self._question(message, *command)
         return None if question is None else {"action": "rewrite", "text": question}
 
-    def interjected(self, *, event: Any, gateway: object) -> str | None:  # noqa: ANN401 - likewise
+    def interjected(self, *, event: Any, gateway: object) -> str | None:
         """A message has come in during its sender's turn: what to answer it with, if the host is to do nothing about it.
 
         A command with a question becomes the question, in the event itself, and its hints wait for the turn that
@@ -154,8 +154,7 @@ class Levers:
     ) -> None:
         """A turn begins (hook ``pre_llm_call``): it takes what its own sender asked for in this chat.
 
-        A message that came while another turn was under way is not read as a command by the host: it is read here, and
-        the command is taken out of the text that the model will see.
+        A message that came while another turn was under way is read here, and the command taken out of what the model sees.
         """
         if platform in ("cron", "subagent") or not turn_id:
             return
@@ -208,8 +207,8 @@ class Levers:
     def heard(self, turn_id: str | None, session_id: str | None, messages: object) -> list[object] | None:
         """The messages of a request without commands and last lines of `confirmed`; ``None`` where there are none.
 
-        Commands are there where the host runs none, such as ``hermes -z``, and are heeded all the same. The last lines are
-        there where the host keeps an answer as it was sent (0.22); a model that reads them takes to writing them.
+        Commands are there where the host runs none, such as ``hermes -z``, and last lines where it keeps an answer as it was
+        sent (0.22); a model that reads them takes to writing them.
         """
         if not isinstance(messages, list):
             return None
@@ -342,13 +341,13 @@ class Levers:
         return "\n".join(lines) or "No hints are set. /hint force-cloud sets one for your next message."
 
 
-def _command(event: Any, gateway: object) -> tuple[str, str] | None:  # noqa: ANN401 - the host's MessageEvent
+def _command(event: Any, gateway: object) -> tuple[str, str] | None:
     """A message's command with what follows, where its sender may use it."""
     command = read_command(event.text or "")
     return None if command is None or not _may(gateway, event.source, command[0]) else command
 
 
-def _message(event: Any) -> _Message:  # noqa: ANN401 - the host's MessageEvent
+def _message(event: Any) -> _Message:
     source = event.source
     platform = getattr(source.platform, "value", source.platform)
     message_id = getattr(event, "message_id", None) or getattr(source, "message_id", None)

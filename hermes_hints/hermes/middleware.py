@@ -33,9 +33,8 @@ class Middleware:
     """Says of a main turn's or tool-loop step's request who it is for.
 
     The request leaves from another thread, and not always to the ``base_url`` that is told here. So it only gets a ticket in
-    ``extra_headers``, which pass the host and every wrapper around the SDK as they are, and is stamped where it leaves. Where
-    no door of ours stands before the client (boto3's, or any where the host runs plugins in a process of their own,
-    ``isolated``), what can be sent without one is written here.
+    ``extra_headers`` and is stamped where it leaves. Where no door of ours stands before the client (boto3's, or any where
+    the host runs plugins in a process of their own, ``isolated``), what can be sent without one is written here.
     """
 
     __slots__ = ("_isolated", "_levers", "_pipeline", "_sessions")

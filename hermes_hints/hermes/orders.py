@@ -77,8 +77,7 @@ def read_model(arguments: str) -> tuple[str, bool] | None:
 def read_order(name: str, arguments: str, preset: Mapping[str, Any] | None = None) -> Order:
     """What ``/name arguments`` asks for; ``preset`` are the hints of a short form.
 
-    ``/hint [--session] [intent] [field=value …] [question]``; the question may begin on the next line. A short form takes
-    ``--session`` and the question.
+    ``/hint [--session] [intent] [field=value …] [question]``; a short form takes ``--session`` and the question.
 
     Raises:
         ValueError: the hints are none; the message says what would be.

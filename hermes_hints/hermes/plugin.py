@@ -39,7 +39,7 @@ _turns = Turns()
 """What this process has seen of its turns; it outlives a registration."""
 
 
-def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, which has no stubs
+def register(ctx: Any) -> None:
     """Register with the host; called by it, again after each new discovery, with the same result.
 
     Raises:
@@ -76,7 +76,7 @@ def register(ctx: Any) -> None:  # noqa: ANN401 - the host's PluginContext, whic
         logger.warning("hermes-hints: this host has no %s; requests carry less identity", name)
 
 
-def _offered(ctx: Any, name: str) -> Callable[..., Any]:  # noqa: ANN401 - likewise
+def _offered(ctx: Any, name: str) -> Callable[..., Any]:
     """A method of the host's context; one that does nothing where this host has none."""
     found = getattr(ctx, name, None)
     if callable(found):
@@ -96,7 +96,7 @@ def _leave_builtin(settings: HermesSettings, host: Host) -> None:
             raise ConfigError(msg)
 
 
-def _add_command_line(ctx: Any) -> None:  # noqa: ANN401 - likewise
+def _add_command_line(ctx: Any) -> None:
     """Add ``hermes hints``; before anything that can fail, for then it is needed."""
 
     def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +112,7 @@ def _add_command_line(ctx: Any) -> None:  # noqa: ANN401 - likewise
     _offered(ctx, "register_cli_command")("hints", "what hermes-hints sends, to whom and why", add_arguments, run)
 
 
-def _say_where(ctx: Any) -> None:  # noqa: ANN401 - likewise
+def _say_where(ctx: Any) -> None:
     """Tell an operator who has the plugin twice which of them is used: the host takes one, by its name."""
     folder = home() / "plugins" / PLUGIN
     if not (folder / "plugin.yaml").is_file() or not entry_points(group=_GROUP, name=PLUGIN):
@@ -122,7 +122,7 @@ def _say_where(ctx: Any) -> None:  # noqa: ANN401 - likewise
     logger.info("hermes-hints: found as a package and as the folder %s; the host registers the %s alone", folder, used)
 
 
-def _enabled(ctx: Any, host: Host) -> Callable[[], bool] | None:  # noqa: ANN401 - likewise
+def _enabled(ctx: Any, host: Host) -> Callable[[], bool] | None:
     """How to know that the host has taken the plugin out of use; ``None`` where it says so itself (0.22)."""
     here = current()
     if _on_unload(ctx, lambda: _left(here)):
@@ -146,7 +146,7 @@ def _left(here: str) -> None:
     leave_proxy()
 
 
-def _on_unload(ctx: Any, leaving: Callable[[], None]) -> bool:  # noqa: ANN401 - likewise
+def _on_unload(ctx: Any, leaving: Callable[[], None]) -> bool:
     """Have the host call ``leaving`` when it takes the plugin out of use; whether this host can."""
     found = getattr(ctx, "on_unload", None)
     if callable(found):
@@ -158,7 +158,7 @@ def _always() -> bool:
     return True
 
 
-def _profile(ctx: Any) -> str | None:  # noqa: ANN401 - likewise
+def _profile(ctx: Any) -> str | None:
     name = getattr(ctx, "profile_name", None)
     return name if isinstance(name, str) else None
 
@@ -185,7 +185,7 @@ def _hooks(
     ) -> None:
         sessions.turn_started(turn_id, session_id, sender_id, user_message)
 
-    def pre_gateway_dispatch(*, event: Any, **_: Any) -> None:  # noqa: ANN401 - the host's MessageEvent
+    def pre_gateway_dispatch(*, event: Any, **_: Any) -> None:
         sessions.arrived(event.source)
 
     def pre_auxiliary_call(**_: Any) -> None:

@@ -64,7 +64,7 @@ class Sessions:
         self._looked = -_LOOK_AGAIN_SECONDS
         self._begun: Recent[str, str] = Recent()
 
-    def arrived(self, source: Any) -> None:  # noqa: ANN401 - the host's SessionSource
+    def arrived(self, source: Any) -> None:
         """A message has come in: by which other id its platform knows its sender (0.19 tells it nowhere else)."""
         other = getattr(source, "user_id_alt", None)
         if other and source.user_id:
@@ -235,7 +235,7 @@ class Sessions:
     def _conversation(self, session_id: str | None) -> str | None:
         """The first of the sessions that compression made of one.
 
-        The host's conversation context is older where a session was begun after another one in the same chat (0.22).
+        The host's conversation context is older where a session was begun after another in the same chat (0.22).
         """
         root = self._root() or session_id
         if session_id is None or root == session_id or self._host.lineage is None:

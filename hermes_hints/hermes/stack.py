@@ -1,8 +1,8 @@
 """What the call stack tells of a call outside the main loop.
 
 Titles, compression, vision and the like go through ``agent.auxiliary_client.call_llm`` or ``async_call_llm``, whose
-argument ``task`` names them, and agents hold the ids of their turn. The host tells no door of either where the request is
-made, but the stack of that thread holds both. Where the host's names are others, what they would have told is absent.
+argument ``task`` names them, and agents hold the ids of their turn. The stack of the thread that makes the request holds
+both. Where the host's names are others, what they would have told is absent.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _text(found: object) -> str | None:
     return found if isinstance(found, str) and found else None
 
 
-def _agent(found: Any) -> Agent | None:  # noqa: ANN401 - the host's AIAgent, or anything else that is called agent
+def _agent(found: Any) -> Agent | None:
     session_id = _text(getattr(found, "session_id", None))
     names = ("_user_id", "_current_turn_id", "_current_task_id")
     user_id, turn_id, task_id = (_text(getattr(found, name, None)) for name in names)

@@ -58,8 +58,8 @@ class _Conversation:
 class Turns:
     """The turns of this process, the latest 4,096 of them. Safe under threads.
 
-    Turns, subagents' sessions and tickets have ids that do not repeat, so one memory serves every registration of the
-    plugin: a turn that is under way while the host loads it again goes on as it began.
+    Their ids do not repeat, so one memory serves every registration of the plugin: a turn that is under way while the host
+    loads it again goes on as it began.
     """
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ Handler = Callable[[Any], Awaitable[Any]]
 Middleware = Callable[[Any, Handler], Awaitable[Any]]
 
 
-def setup(app: Any, admission: Admission) -> None:  # noqa: ANN401 - aiohttp's Application
+def setup(app: Any, admission: Admission) -> None:
     """Put it before all handlers of an application that has not started, inside the middlewares that it has."""
     app.middlewares.append(middleware(admission))
     app.on_response_prepare.append(echo)
@@ -32,7 +32,7 @@ def middleware(admission: Admission) -> Middleware:
     ``user`` counts. A request that names nobody passes unchanged.
     """
 
-    async def inbound(request: Any, handler: Handler) -> Any:  # noqa: ANN401 - aiohttp's types
+    async def inbound(request: Any, handler: Handler) -> Any:
         try:
             found = await admitted(admission, request)
         except Refused as refused:
@@ -45,7 +45,7 @@ def middleware(admission: Admission) -> Middleware:
     return import_module("aiohttp.web").middleware(inbound)  # type: ignore[no-any-return]
 
 
-async def admitted(admission: Admission, request: Any) -> Admitted | None:  # noqa: ANN401 - aiohttp's BaseRequest
+async def admitted(admission: Admission, request: Any) -> Admitted | None:
     """Whom a request names, kept with the request for `echo` and `identity_of`; ``None`` for nobody.
 
     Raises:
@@ -59,26 +59,26 @@ async def admitted(admission: Admission, request: Any) -> Admitted | None:  # no
     return found
 
 
-def identity_of(request: Any) -> Identity | None:  # noqa: ANN401 - aiohttp's BaseRequest
+def identity_of(request: Any) -> Identity | None:
     """Whom a request names, for its handler; ``None`` for nobody."""
     found: Admitted | None = request.get(_key())
     return None if found is None else found.identity
 
 
-async def echo(request: Any, response: Any) -> None:  # noqa: ANN401 - aiohttp's types
+async def echo(request: Any, response: Any) -> None:
     """For ``on_response_prepare``: say in the answer, also in one that is streamed, whom the request named."""
     found: Admitted | None = request.get(_key())
     for name, value in () if found is None else found.echo:
         response.headers.setdefault(name, value)
 
 
-def refusal(refused: Refused) -> Any:  # noqa: ANN401 - aiohttp's Response
+def refusal(refused: Refused) -> Any:
     """The answer to a request that was refused."""
     web: Any = import_module("aiohttp.web")
     return web.Response(body=refused.body(), status=refused.status, content_type="application/json")
 
 
 @functools.cache
-def _key() -> Any:  # noqa: ANN401 - a str, or aiohttp's RequestKey from 3.14 on, which warns of a str
+def _key() -> Any:
     kind: Any = getattr(import_module("aiohttp.web"), "RequestKey", None)
     return __name__ if kind is None else kind(__name__, Admitted)

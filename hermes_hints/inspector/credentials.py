@@ -53,7 +53,7 @@ class Credentials:
         # The longest first, for one may be a part of another.
         self._found = sorted((one for one in found if len(one) >= _SHORTEST), key=len, reverse=True)[:_MOST]
 
-    def out_of(self, value: Any) -> Any:  # noqa: ANN401 - any part of what is kept
+    def out_of(self, value: Any) -> Any:
         """A JSON value, or a text, with `STANDS_FOR` wherever a credential stood."""
         if not self._found:
             return value

@@ -129,7 +129,7 @@ class HermesHints:
 
     async def async_pre_call_hook(
         self,
-        user_api_key_dict: Any,  # noqa: ANN401 - litellm's types are not there where this is checked
+        user_api_key_dict: Any,
         cache: object,  # noqa: ARG002 - given by name
         data: dict[str, Any],
         call_type: str,
@@ -200,7 +200,7 @@ def _counts(verdict: Verdict | None) -> bool:
     return verdict in (None, "valid")
 
 
-async def _may_serve(choice: Choice, key: Any) -> bool:  # noqa: ANN401 - litellm's UserAPIKeyAuth
+async def _may_serve(choice: Choice, key: Any) -> bool:
     """Whether the proxy has the chosen model group and the caller's key may use it: hints give nobody more rights."""
     server = import_module("litellm.proxy.proxy_server")
     if server.llm_router is not None and not server.llm_router.get_model_list(choice.model, team_id=key.team_id):

@@ -129,7 +129,7 @@ def remove(data: dict[str, Any], record: Record) -> None:
 
     That is the body's ``hermes``, every ``hermes_*`` of its metadata and every ``X-Hermes-*`` of the headers that LiteLLM
     may forward (``forward_client_headers_to_llm_api``); and ``user``, or Anthropic's ``metadata.user_id``,
-    where they only repeat the record's ``user_id``, as hermes-hints itself sends them. What else the caller sent stays.
+    where they only repeat the record's ``user_id``.
     """
     kept = own_metadata(data)
     for body in (data, _mapping(data, "extra_body")):

@@ -166,7 +166,7 @@ def _headers_in(answer: object) -> Said:
 _LOOK_SECONDS = 0.01
 
 
-def ask(client: Any, question: Question) -> None:  # noqa: ANN401 - a client of an SDK
+def ask(client: Any, question: Question) -> None:
     """Have the question answered, or wait until another thread has; no longer than some seconds."""
     if not question.mine:
         question.wait()
@@ -175,7 +175,7 @@ def ask(client: Any, question: Question) -> None:  # noqa: ANN401 - a client of 
         answers.append(client.get(PATH, cast_to=object, options=_options()))
 
 
-async def ask_async(client: Any, question: Question) -> None:  # noqa: ANN401 - likewise
+async def ask_async(client: Any, question: Question) -> None:
     """As `ask`, for a client that is awaited."""
     if not question.mine:
         # The SDK runs under any event loop that anyio knows, and so brings it along.

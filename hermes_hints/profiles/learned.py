@@ -34,9 +34,8 @@ _GOOD = range(200, 300)
 class Learned:
     """The origins that answered with ``x-litellm-*`` headers, as a LiteLLM proxy does, or as a Hermes' API server does.
 
-    They are known from the first such answer on and kept in a file, which holds origins and nothing else. What looks like a
-    Hermes is asked before anything else is sent there (see `Advertised`), and it counts what it says then. Bounded, safe
-    under threads.
+    Kept in a file, which holds origins and nothing else. What looks like a Hermes is asked before anything else is sent
+    there (see `Advertised`). Bounded, safe under threads.
     """
 
     __slots__ = ("_changing", "_doubtful", "_file", "_looked", "_others", "known")
@@ -159,7 +158,7 @@ _PORTS = {"http": 80, "https": 443}
 _hooking = threading.Lock()
 
 
-def watch(learned: Learned, client: Any, endpoint: Place) -> Watch | None:  # noqa: ANN401 - a client of an SDK
+def watch(learned: Learned, client: Any, endpoint: Place) -> Watch | None:
     """Look at the next answer of ``client`` from ``endpoint``."""
     http = getattr(client, "_client", None)  # where the SDKs keep their HTTP client
     return Watch(learned, http, endpoint) if hasattr(http, "event_hooks") else None
@@ -170,7 +169,7 @@ class Watch:
 
     __slots__ = ("_answered", "_http", "_learned", "_look", "_origin", "_place")
 
-    def __init__(self, learned: Learned, http: Any, place: Place) -> None:  # noqa: ANN401 - of either major of httpx
+    def __init__(self, learned: Learned, http: Any, place: Place) -> None:
         self._learned = learned
         self._http = http
         self._origin = place.origin
@@ -189,7 +188,7 @@ class Watch:
         if not self._answered:
             self._learned.overlooked(self._place)
 
-    def _look_at(self, response: Any) -> None:  # noqa: ANN401 - likewise
+    def _look_at(self, response: Any) -> None:
         try:
             url = response.request.url
             port = url.port or _PORTS.get(url.scheme)
@@ -200,5 +199,5 @@ class Watch:
             message = "hermes-hints: an answer of %s could not be looked at"
             once(logging.ERROR, ("watch", type(error)), message, self._origin, cause=error, private=True)
 
-    async def _look_awaited(self, response: Any) -> None:  # noqa: ANN401 - likewise
+    async def _look_awaited(self, response: Any) -> None:
         self._look_at(response)

@@ -86,15 +86,9 @@ def parse_profiles(given: Mapping[Any, object], *, key: str = "profiles") -> Map
 def parse_profile(name: str, given: object, *, key: str, known: Mapping[str, Profile] = BUILTIN) -> Profile:
     """The profile that ``given`` declares: a mapping of the fields of `Profile`, or a `Profile`.
 
-    ``like`` names a profile to start from; of its native names, those that are given again replace it and those that are
-    given as null are left out. A native name is declared by a field (``user_id``), or by a mapping of the fields of
-    `Native`; with ``fields``, a list, ``<Name>`` or ``<name>`` in the native name stands for each of them.
-
-    Args:
-        name: lower-case letters, digits, ``.``, ``_`` and ``-``.
-        given: the declaration.
-        key: where it stands, for messages.
-        known: the profiles that ``like`` may name, and whose names are taken.
+    ``like`` names a profile to start from, of those ``known``; of its native names, those that are given again replace it
+    and those that are given as null are left out. A native name is declared by a field (``user_id``), or by a mapping of the
+    fields of `Native`; with ``fields``, a list, ``<Name>`` or ``<name>`` in the native name stands for each of them.
 
     Raises:
         ConfigError: it is wrong; the message names ``key``, the value and the remedy.
@@ -331,7 +325,7 @@ def _by_name(returned: object) -> list[tuple[object, object]]:
     return [(item.name if isinstance(item, Profile) else None, item) for item in listed]
 
 
-def _parsed(name: object, declaration: Any, plugin: str, known: Mapping[str, Profile]) -> Profile:  # noqa: ANN401 - the plugin's
+def _parsed(name: object, declaration: Any, plugin: str, known: Mapping[str, Profile]) -> Profile:
     key = f"hint_profiles of {plugin}: {name!s:.80}"
     if not isinstance(name, str):
         msg = f"{key}: must be a Profile, or under its name in a mapping"

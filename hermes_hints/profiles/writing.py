@@ -167,7 +167,7 @@ def native_fields(
 ) -> None:
     """Put the profile's own fields into ``body``, which holds what else is added to the request's.
 
-    What the caller set stays, and so does what is no object on the way to a field.
+    What the caller set stays.
     """
     objects: dict[str, dict[str, Any] | None] = {}
     for name, native in profile.native_body.items():

@@ -45,7 +45,7 @@ class ReceivedRequest:
         return [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
 
     @cached_property
-    def json(self) -> Any:  # noqa: ANN401 - whatever the body holds
+    def json(self) -> Any:
         """The body as JSON.
 
         Raises:
@@ -121,11 +121,11 @@ class _Server(socketserver.ThreadingTCPServer):
         self.answered = answered
         self._open: set[socket.socket] = set()
 
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as in socketserver
+    def process_request(self, request: Any, client_address: Any) -> None:
         self._open.add(request)
         super().process_request(request, client_address)
 
-    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - likewise
+    def shutdown_request(self, request: Any) -> None:
         self._open.discard(request)
         super().shutdown_request(request)
 
