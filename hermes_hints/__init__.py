@@ -69,7 +69,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 - for the few who ask
+        from importlib.metadata import version
 
         return version("hermes-hints")
     if name not in _HOME_OF:

@@ -114,19 +114,17 @@ def _read(error: Exception) -> str:
         param, *texts = [str(getattr(error, part, None)) for part in ("param", "message", "body")]
     except RecursionError:  # it is nested more deeply than can be written out
         return ""
-    return " ".join([f"'{param}'", *(_ECHO.split(text[:_READ_CHARS], 1)[0] for text in texts)]).lower()
+    said = "\n".join([f"'{param}'", *(text[:_READ_CHARS] for text in texts)])
+    return said.replace("\\n", "\n").replace("\\", "").lower()  # as it was before it was quoted, once or twice
 
 
 def _names(answer: str, name: str) -> bool:
-    """Whether a field is meant where ``answer`` says its name, as quoted or beside a colon, and not a model or a thing."""
+    """Whether a field is meant where ``answer`` says its name: not a model or a thing, nor what was sent and is repeated."""
     name = re.escape(name)
-    return (
-        re.search(rf"""['"`]{name}(?:[.\[][^'"`]*)?['"`]|: {name}(?![-\w])|(?<![^\s(]){name}: """, answer) is not None
-    )
-
-
-_ECHO = re.compile(r"""['"]input['"]:""")
-"""Where pydantic's answers repeat what was sent, ours too."""
+    quoted = rf"""['"`](?:(?:body|request|\$)?[./])?{name}(?:[.\[][^'"`]*)?['"`](?!\s*:\s*\{{)"""
+    listed = rf"""(?:: |, |\[|-> |parameter |field |^){name}(?=\.?(?:[],'"]|\s*$))"""
+    beside_a_colon = rf"""(?<![^\s('"`.]){name}: """
+    return re.search(f"{quoted}|{listed}|{beside_a_colon}", answer, re.MULTILINE) is not None
 
 
 class Ladder:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextvars
 import functools
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -164,7 +166,7 @@ def _pipeline(
 
 def _client_classes() -> tuple[type[Any], ...]:
     # Importing hermes_hints must not import openai.
-    from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI  # noqa: PLC0415
+    from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI
 
     return OpenAI, AsyncOpenAI, AzureOpenAI, AsyncAzureOpenAI
 
@@ -420,3 +422,5 @@ Emptied when the request is done, for tasks that were started on the way and liv
 _installed: list[_ClassDoor] = []
 _changing = threading.RLock()
 """Held while doors are fitted or taken away, never over a call."""
+if sys.platform != "win32":
+    os.register_at_fork(before=_changing.acquire, after_in_parent=_changing.release, after_in_child=_changing.release)

@@ -161,7 +161,12 @@ class Pipeline:
         if known is None or known[0] is not decision:
             if len(self._held) >= _MOST_ENDPOINTS:
                 self._held.clear()
-            known = self._held[text] = decision, decision.covers(self._decide(text))
+            there = self._decide(text)
+            known = self._held[text] = decision, decision.covers(there)
+            if not known[1]:
+                message = "hermes-hints: a request for %s (%s) is led to %s (%s) and carries no hints"
+                at = decision.endpoint.origin, decision.reason, there.endpoint.origin, there.reason
+                once(logging.WARNING, ("led", *at), message, *at)
         return known[1]
 
     def stamp(

@@ -91,9 +91,9 @@ class Registry:
     def _manager(self) -> pluggy.PluginManager:
         """Made with the first plugin: importing pluggy costs as much as half of hermes-hints does."""
         if self._made_manager is None:
-            import pluggy  # noqa: PLC0415
+            import pluggy
 
-            from . import hookspecs  # noqa: PLC0415
+            from . import hookspecs
 
             self._made_manager = pluggy.PluginManager(hookspecs.PROJECT)
             self._made_manager.add_hookspecs(hookspecs)
@@ -103,7 +103,7 @@ class Registry:
     def _settings(self) -> Settings:
         """Those that were given last, or else the defaults; discovery alone needs neither, nor their import."""
         if self._given is None:
-            from .settings import Settings  # noqa: PLC0415
+            from .settings import Settings
 
             self._given = Settings.model_construct()
         return self._given
@@ -255,7 +255,7 @@ class Registry:
         """Ask the plugin for its profiles."""
         if "hint_profiles" not in entry.hooks:
             return
-        from .profiles.parsing import profiles_of  # noqa: PLC0415 - most plugins have none
+        from .profiles.parsing import profiles_of
 
         taken = {
             name: profile

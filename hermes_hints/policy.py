@@ -43,7 +43,9 @@ class Decision(NamedTuple):
     def covers(self, other: Decision) -> bool:
         """The same where ``other`` was decided later: of endpoints that nobody named, what is known may have changed since."""
         named = self.chosen or other.chosen
-        return self.alike(other) if named else self.endpoint.origin == other.endpoint.origin
+        if named:
+            return self.alike(other)
+        return self.endpoint.origin == other.endpoint.origin and self.privacy == other.privacy
 
 
 def _no_profiles() -> Mapping[str, Profile]:

@@ -46,6 +46,7 @@ class Sending:
     """One request on its way down the ladder; without a ``stamp``, as it is."""
 
     __slots__ = (
+        "_before",
         "_family",
         "_onward",
         "_pipeline",
@@ -66,6 +67,7 @@ class Sending:
         self.door = door
         self.client = client
         self.bare = bare
+        self._before = {**bare.__dict__}
         self._pipeline = door.pipeline
         self._family = family
         self._stamp = stamp
@@ -112,29 +114,36 @@ class Sending:
         What would go where nothing was decided for is built without hints. ``options`` are the client's own copy, where it
         then reads whether to follow redirects. Raises nothing of its own.
         """
-        if self._onward is not None and self._made_of(options):
+        ours = self._made_of(options) or self.same_as(options)  # before the client of an Azure model writes into them
+        if ours and self._onward is not None:
             return self._onward
         request = inner(options, **rest)
         stamp = self._stamp
         if stamp is None:
             return request
         try:
-            self._strayed = not self._pipeline.holds(stamp.decision, request.url)
-            if self._strayed:
-                options.__dict__["follow_redirects"] = self.bare.follow_redirects
-                again = self.unstamped(options)
-            elif self._whole or options is self.bare or not self._made_of(options):
-                return request
-            else:
-                # httpx would carry the body and X- headers to wherever a redirect leads; the ladder follows it bare instead.
-                options.__dict__["follow_redirects"] = False
-                if self._given(request, options, stamp.content):
-                    return request
-                again = self._spelled_out(options, stamp)
+            again = self._completed(request, options, stamp, ours=ours)
         except Exception as problem:  # noqa: BLE001 - no request fails because of hints
             _own_failure(problem, "a request could not be given its hints and goes on without them")
             again = self.bare
-        return inner(again, **rest)
+        return request if again is None else inner(again, **rest)
+
+    def _completed(self, request: Any, options: Any, stamp: Stamp, *, ours: bool) -> Any:
+        """Give ``request`` what its options do not have. Other options to build it of where that cannot be, or may not."""
+        strayed = not self._pipeline.holds(stamp.decision, request.url)
+        if not ours:
+            bare = self.unstamped(options)
+            carries = bare.extra_json is not options.extra_json or bare.headers is not options.headers
+            return bare if strayed and carries else None
+        self._strayed = strayed
+        if strayed:
+            options.__dict__["follow_redirects"] = self._before["follow_redirects"]
+            return self.unstamped(options)
+        if self._whole or options is self.bare:
+            return None
+        # httpx would carry the body and X- headers to wherever a redirect leads; the ladder follows it bare instead.
+        options.__dict__["follow_redirects"] = False
+        return None if self._given(request, options, stamp.content) else self._spelled_out(options, stamp)
 
     def _stamped(self, stamp: Stamp) -> Any:
         """The options to send, of which `build` does the rest where it can."""
@@ -182,13 +191,20 @@ class Sending:
         stamp = self._stamp
         if stamp is None or self._strayed:
             return False
-        onward = getattr(getattr(error, "response", None), "next_request", None)
-        if onward is not None:
+        if not self._whole:
+            # Code below may have written into the options that it was handed.
+            self.bare = self.bare.model_copy()
+            self.bare.__dict__.update(self._before)
+        response = getattr(error, "response", None)
+        onward = getattr(response, "next_request", None)
+        if response is not None and onward is not None:
             follows = self.bare.follow_redirects
             if follows is False or (follows is None and not self.client._client.follow_redirects):  # noqa: SLF001
                 return False
             if onward.method.lower() != self.bare.method.lower():
                 # The call has been made, and this asks what it came to.
+                if _place(onward.url) != _place(response.request.url) and _signs(self.client):
+                    return False
                 for name in stamp.carriers.headers:
                     onward.headers.pop(name, None)
                 self._onward, self._stamp, self.options = onward, None, self.bare
@@ -213,6 +229,19 @@ class Sending:
             except Exception as problem:  # noqa: BLE001 - the answer is good
                 _own_failure(problem, "what an endpoint refuses could not be remembered")
             self._refused = None
+
+
+def _place(url: Any) -> tuple[Any, ...]:
+    return url.scheme, url.host, url.port
+
+
+def _signs(client: Any) -> bool:
+    """Whether such a client may put a credential into each request that it sends, also where a redirect leads elsewhere."""
+    if client._client.auth is not None or getattr(client, "_provider_runtime", None) is not None:  # noqa: SLF001
+        return True
+    own = (getattr(client.__class__, name, None) for name in ("_prepare_request", "_custom_auth", "custom_auth"))
+    makers = [getattr(getattr(found, "fget", found), "__module__", "") for found in own if found is not None]
+    return not all(maker.startswith(("openai.", "anthropic.")) for maker in makers)
 
 
 @lru_cache(maxsize=8)

@@ -63,7 +63,7 @@ class EndpointRule(_Section):
     @field_validator("match")
     @classmethod
     def _match(cls, text: str) -> str:
-        from .endpoints import parse_match  # noqa: PLC0415 - not before a rule is given
+        from .endpoints import parse_match
 
         parse_match(text)
         return text
@@ -76,15 +76,15 @@ class EndpointRule(_Section):
     @field_validator("profile")
     @classmethod
     def _profile(cls, name: str) -> str:
-        from .profiles import BUILTIN, find_profile  # noqa: PLC0415 - likewise
+        from .profiles import BUILTIN, find_profile
 
         # One with a dot is a plugin's, and plugins are loaded by these very settings.
         return name if "." in name else find_profile(name, known=_known.get() or BUILTIN).name
 
     @model_validator(mode="after")
     def _star(self) -> Self:
-        from .endpoints import parse_match  # noqa: PLC0415 - likewise
-        from .profiles import BUILTIN  # noqa: PLC0415 - likewise
+        from .endpoints import parse_match
+        from .profiles import BUILTIN
 
         profile = (_known.get() or BUILTIN).get(self.profile)
         if parse_match(self.match).everything and (profile is None or not profile.silent):
@@ -131,7 +131,7 @@ class Settings(_Section):
         declared = cast("Mapping[str, object]", data).get("profiles") if isinstance(data, Mapping) else None
         if not isinstance(declared, Mapping):
             return handler(data)
-        from .profiles.parsing import parse_profiles  # noqa: PLC0415 - not before one is declared
+        from .profiles.parsing import parse_profiles
 
         token = _known.set(parse_profiles(cast("Mapping[object, object]", declared)))
         try:
@@ -164,11 +164,11 @@ class Settings(_Section):
 
     def known_profiles(self) -> Mapping[str, Profile]:
         """The profiles by name: the built-in ones and those that are declared here."""
-        from .profiles import BUILTIN  # noqa: PLC0415 - as above
+        from .profiles import BUILTIN
 
         if not self.profiles:
             return BUILTIN
-        from .profiles.parsing import parse_profiles  # noqa: PLC0415 - likewise
+        from .profiles.parsing import parse_profiles
 
         return parse_profiles(self.profiles)
 

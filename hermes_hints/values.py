@@ -300,7 +300,7 @@ def unknown_name(what: str, given: object, known: Iterable[str]) -> str:
 
 def nearest(given: str, known: Iterable[str]) -> str | None:
     """The known name that is most like the first 80 characters of ``given``, if any is."""
-    import difflib  # noqa: PLC0415 - only a mistake needs it
+    import difflib
 
     return next(iter(difflib.get_close_matches(given[:80], known, n=1)), None)
 

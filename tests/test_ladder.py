@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from types import SimpleNamespace
 
 import pytest
 
 from hermes_hints import ladder
-from hermes_hints.ladder import Ladder, Rung
+from hermes_hints.ladder import Ladder, Rung, verdict
 
 ORIGIN = "http://127.0.0.1:4000"
 
@@ -63,3 +64,81 @@ def test_a_model_may_be_anything(model, clock):
     assert remembering.rung(ORIGIN, model) is Rung.FULL
     remembering.settle(ORIGIN, model, Rung.HEADERS, named=True, status=400)
     assert remembering.rung(ORIGIN, model) is (Rung.FULL if isinstance(model, list | dict) else Rung.HEADERS)
+
+
+class RefusedError(Exception):
+    """What an SDK raises for an answer: with the body's text in its message, and the body as it is."""
+
+    status_code = 400
+
+    def __init__(self, body, param=None):
+        super().__init__()
+        self.response = SimpleNamespace(status_code=400)
+        self.message, self.body, self.param = f"Error code: 400 - {body!r}", body, param
+
+
+def rung_after(body, param=None):
+    return verdict(RefusedError(body, param), Rung.FULL, ["hermes", "metadata"], ["X-Hermes-User-Id"])
+
+
+MEANT = {
+    "openai": "Unrecognized request argument supplied: hermes",
+    "openai, several": "Unrecognized request arguments supplied: foo, hermes",
+    "openai, responses": "Unknown parameter: 'hermes'.",
+    "openai, store": "The 'metadata' parameter is only allowed when 'store' is enabled.",
+    "openai, a part": "Invalid 'metadata.hermes_user_id': string too long.",
+    "groq": "property 'metadata' is unsupported",
+    "anthropic": "hermes: Extra inputs are not permitted",
+    "google": 'Invalid JSON payload received. Unknown name "hermes": Cannot find field.',
+    "serde": "Failed to deserialize the JSON body: unknown field `hermes`, expected one of `model`, `messages` at line 1",
+    "go": 'json: unknown field "hermes"',
+    "jsonschema": "Additional properties are not allowed ('hermes' was unexpected)",
+    "pydantic 2, as text": "1 validation error for Request\nhermes\n  Extra inputs are not permitted [type=extra_forbidden]",
+    "pydantic 1, as text": "1 validation error for Request\nbody -> hermes\n  extra fields not permitted",
+    "a sentence": "Argument not supported: hermes.",
+    "a list": "unexpected keys [hermes, foo]",
+    "both quotes": "Unknown parameter: 'hermes'. See \"docs\".",
+}
+
+
+@pytest.mark.parametrize("text", MEANT.values(), ids=MEANT)
+@pytest.mark.parametrize("quoted", [0, 1, 2])
+def test_an_answer_that_means_a_field_of_ours(text, quoted):
+    """As it is, or with another server's answer repeated in it."""
+    for _ in range(quoted):
+        text = json.dumps({"error": {"message": text}})
+    assert rung_after({"error": {"message": text}}) == (Rung.HEADERS, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"message": "no"}, "hermes"),
+        ({"message": "no"}, "body.hermes"),
+        ({"detail": [{"input": {"v": 1}, "loc": ["body", "hermes"], "type": "extra_forbidden"}]}, None),
+        ({"hermes": ["Unknown field."]}, None),
+    ],
+)
+def test_an_answer_that_names_a_field_of_ours_in_a_place_of_its_own(body, param):
+    assert rung_after(body, param) == (Rung.HEADERS, True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            {"error": {"message": text}}
+            for text in (
+                "The model `hermes-4-405b` does not support image input",
+                "registry.ollama.ai/library/hermes3:latest does not support tools",
+                "There is no model 'hermes-3'; check the metadata of your project.",
+                "messages[0].metadata.name is too long",
+                "no",
+            )
+        ),
+        {"error": {"message": "no", "metadata": {"raw": "no"}}},
+        {"detail": [{"type": "missing", "loc": ["body", "messages"], "input": {"hermes": {"v": 1}, "metadata": {}}}]},
+    ],
+)
+def test_an_answer_that_says_our_words_in_another_sense(body):
+    assert rung_after(body) == (Rung.BARE, False)

@@ -45,8 +45,8 @@ def run_in_host(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace, *, in_host: bool) -> int:
     """Run the command that was parsed and print what it says: the exit status."""
-    from . import doctor, explain, listing, setup  # noqa: PLC0415 - only the command line needs them
-    from .surroundings import find_surroundings  # noqa: PLC0415 - likewise
+    from . import doctor, explain, listing, setup
+    from .surroundings import find_surroundings
 
     commands = {
         "doctor": doctor.run,
@@ -183,7 +183,7 @@ def _inspect(args: argparse.Namespace, surroundings: Surroundings, _heard: list[
         ConfigError: the settings do not load, an argument has a value that cannot be, or what it needs is not installed.
     """
     try:
-        from ..inspector.command import run  # noqa: PLC0415 - not part of the base install
+        from ..inspector.command import run  # not part of the base install
     except ModuleNotFoundError as error:
         raise _missing(error, "inspect", "inspect") from error
     settings = surroundings.settings()
@@ -198,7 +198,7 @@ def _new(args: argparse.Namespace) -> int:
         ConfigError: its name does not do, it cannot be written, or what it needs is not installed.
     """
     try:
-        from ..scaffold import run  # noqa: PLC0415 - likewise
+        from ..scaffold import run
     except ModuleNotFoundError as error:
         raise _missing(error, "new", "testing") from error
     return run(args)

@@ -100,12 +100,12 @@ def _add_command_line(ctx: Any) -> None:
     """Add ``hermes hints``; before anything that can fail, for then it is needed."""
 
     def add_arguments(parser: argparse.ArgumentParser) -> None:
-        from ..cli import add_commands  # noqa: PLC0415 - only the command line needs it
+        from ..cli import add_commands
 
         add_commands(parser)
 
     def run(args: argparse.Namespace) -> None:
-        from ..cli import run_in_host  # noqa: PLC0415 - likewise
+        from ..cli import run_in_host
 
         run_in_host(args)
 

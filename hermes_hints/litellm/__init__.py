@@ -33,6 +33,6 @@ def __getattr__(name: str) -> object:
 
 @functools.cache
 def _callback() -> object:
-    from .callback import callback  # noqa: PLC0415 - imports litellm
+    from .callback import callback  # imports litellm
 
     return callback()

@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def hints_bench() -> Iterator[Callable[..., HintsBench]]:
     """Put a hint plugin on a bench: ``hints_bench(plugin, settings={…})``, as `hermes_hints.testing.HintsBench`."""
-    from .bench import HintsBench  # noqa: PLC0415 - not in every pytest of the environment
+    from .bench import HintsBench
 
     with ExitStack() as open_benches:
 
@@ -54,7 +54,7 @@ def hints_bench() -> Iterator[Callable[..., HintsBench]]:
 @pytest.fixture
 def hints_upstream() -> Iterator[FakeUpstream]:
     """A model endpoint on loopback that keeps the bytes it is sent: `hermes_hints.testing.FakeUpstream`."""
-    from .upstream import FakeUpstream  # noqa: PLC0415 - likewise
+    from .upstream import FakeUpstream
 
     with FakeUpstream() as upstream:
         yield upstream

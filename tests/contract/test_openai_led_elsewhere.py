@@ -245,3 +245,63 @@ def test_a_named_profile_holds_for_no_port_that_there_is_not(at, clients, networ
     client = wrap(at(HOME), identity=WHO, profile="dispatcher")
     clients.run(ask(client.copy(base_url="http://llm.example.org:99999/v1")))
     assert network.received[0].bare
+
+
+@pytest.mark.parametrize("profile", [None, "dispatcher"])
+def test_another_path_with_a_stricter_privacy(profile, at, clients, network):
+    rule = {"match": "http://10.0.0.1/a", "profile": "dispatcher", "privacy": "none"}
+    client = wrap(at("http://10.0.0.1/b", max_retries=1), identity=WHO, profile=profile, settings={"endpoints": [rule]})
+    network.rules.append(leading(client, "http://10.0.0.1/a"))
+    clients.run(ask(client))
+    assert network.received[0].hermes["user_id"] == "alice"
+    assert network.received[1].bare
+
+
+@pytest.mark.parametrize("kind", ["azure", "async-azure"], indirect=True)
+@pytest.mark.parametrize("own", OWN)
+def test_a_model_of_azure_with_a_slash_in_its_name(own, door, at, clients, network):
+    client = door(at("http://127.0.0.1:1/openai"))
+    clients.run(ask(client, model="meta/llama", **own))
+    (request,) = network.received
+    assert request.hermes["user_id"] == request.lines["user-id"] == request.metadata["hermes_user_id"] == "alice"
+
+
+def test_what_a_client_builds_for_itself_is_its_own(door, at, clients, network, monkeypatch):
+    """It is not given hints, and says nothing of where the call goes."""
+    built = []
+
+    class Fetching(clients.type):
+        def _prepare_request(self, request):
+            options = type(self)._options.construct(method="get", url=PUBLIC + "/token", follow_redirects=False)
+            built.append((options, self._build_request(options)))
+            return super()._prepare_request(request)
+
+    Fetching._options = openai._models.FinalRequestOptions
+    monkeypatch.setattr(type(clients), "type", Fetching)
+    client = door(at(HOME))
+    network.rules.append(
+        lambda request: (
+            httpx.Response(400, json={"error": {"message": "Unknown parameter: 'hermes'."}})
+            if b'"hermes"' in request.content
+            else None
+        )
+    )
+    clients.run(ask(client))
+    assert [request.lines["user-id"] for request in network.received] == ["alice", "alice"]
+    assert [options.follow_redirects for options, _ in built] == [False, False]
+    assert not any(name.lower().startswith("x-hermes") for _, request in built for name in request.headers)
+
+
+def test_a_client_that_writes_into_its_options(at, clients, network, monkeypatch):
+    """Each try is made of what its caller gave."""
+
+    class Prefixing(clients.type):
+        def request(self, cast_to, options, **rest):
+            options.url = "/tenant" + options.url
+            return super().request(cast_to, options, **rest)
+
+    monkeypatch.setattr(type(clients), "type", Prefixing)
+    client = wrap(at(HOME), identity=WHO)
+    network.rules.append(lambda request: httpx.Response(400, content=b"no") if b'"hermes"' in request.content else None)
+    clients.run(ask(client))
+    assert [request.path for request in network.received] == ["/v1/tenant/chat/completions"] * 2

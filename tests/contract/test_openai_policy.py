@@ -247,6 +247,26 @@ def test_an_http_client_that_follows_no_redirects(status, clients, upstream, els
     assert not elsewhere.received
 
 
+@pytest.mark.parametrize("where", ["elsewhere", "here"])
+def test_a_redirect_takes_no_credential_elsewhere(where, clients, upstream, elsewhere):
+    """Of an HTTP client that puts one into each request, but for one that a redirect leads to another origin."""
+    http_client = httpx.AsyncClient if clients.asynchronous else httpx.Client
+    client = clients.make(http_client=http_client(follow_redirects=True, auth=("proxy", "secret")))
+    wrap(client, identity=WHO)
+    place = elsewhere.origin if where == "elsewhere" else upstream.origin
+    moved = Answer(303, b"", {"location": place + "/v1/models"})
+    upstream.rules.append(lambda request: moved if request.method == "POST" else None)
+    if where == "elsewhere":
+        with pytest.raises(openai.APIStatusError):
+            clients.run(ask(client))
+        assert len(upstream.received) == 1
+        assert not elsewhere.received
+    else:
+        clients.run(ask(client))
+        assert [request.method for request in upstream.received] == ["POST", "GET"]
+        assert upstream.last.bare
+
+
 def test_what_is_fetched_after_a_redirect_is_tried_again_as_ever(clients, upstream, elsewhere):
     """The call itself is made once."""
     upstream.rules.append(redirected(303)(elsewhere.origin))
