@@ -52,8 +52,7 @@ class Scope:
     It holds for the code inside, for asyncio tasks started there and for threads started with a copied context
     (``asyncio.to_thread``, ``contextvars.copy_context().run``). It nests, may be entered again and shared by threads.
     As a decorator it takes functions, coroutine functions, generators and async generators; of the last two it covers
-    each step and is not in force while they are suspended. (A ``with`` inside a generator's body stays in force for the
-    consumer between two steps, as any context variable does: decorate the generator instead.)
+    each step and is not in force while they are suspended, as a ``with`` inside their bodies would be.
     """
 
     __slots__ = ("_call", "_hints", "_identity")

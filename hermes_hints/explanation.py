@@ -119,7 +119,7 @@ def explained(
 ) -> Explanation:
     """Stamp ``outgoing`` for ``decision`` and tell of each field where it comes from and where it goes.
 
-    ``identity`` and ``facts`` are those of `Pipeline.stamp`. ``sources`` is asked after it was stamped: the strongest first.
+    ``identity`` and ``facts`` are those of `Pipeline.stamp`; ``sources`` is asked after it: the strongest first.
     """
     rung = pipeline.ladder.rung(decision.endpoint.origin, outgoing.get("model"))
     open_to_all = decision._replace(privacy="raw")

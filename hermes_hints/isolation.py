@@ -25,13 +25,12 @@ TRIAL = 16
 _WAITING_SECONDS = 0.001
 """Time off the processor from which a call counts as having waited for something."""
 _PROMPT_SECONDS = 0.010
-"""Twice what a thread that computes holds the interpreter for. Where the helper or the caller gets its turn later than
-this, it is the machine that is late, and nobody is blamed."""
+"""Twice what a thread that computes holds the interpreter for: where turns come later, it is the machine that is late."""
 _STRIKES = 5
-"""Calls in which an implementation was to blame for being late, none in time between them: then it is set aside."""
+"""Calls one after the other in which it was to blame for being late: then it is set aside."""
 _HANGING_SECONDS = 5.0
 _HANGING_BUDGETS = 10
-"""One that has not come back after both is set aside however busy the machine is; until then no call waits for it."""
+"""One that has not come back after both is set aside however busy the machine is."""
 
 _inside: contextvars.ContextVar[bool] = contextvars.ContextVar("hermes_hints_inside_plugin", default=False)
 

@@ -52,8 +52,8 @@ _NOT_OURS = frozenset(
 """Codes and types of errors of OpenAI, Azure (``content_filter``) and Groq for a request that would fail with or without hints,
 and of LiteLLM (``budget_exceeded``, status 422) for one that without hints would be a way around the user's budget.
 
-Groq answers 413 with ``rate_limit_exceeded`` to too many tokens, and 400 with the last two when it does not like what the
-model has made of the request (console.groq.com/docs/errors): that one was executed, and is not to be again.
+Groq answers 413 with ``rate_limit_exceeded`` to too many tokens, and 400 with ``tool_use_failed`` and
+``json_validate_failed`` to a request that was executed (console.groq.com/docs/errors).
 """
 _READ_CHARS = 20_000
 _HEADER_PREFIX = "x-hermes-"

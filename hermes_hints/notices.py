@@ -23,8 +23,8 @@ def once(
 ) -> None:
     """Log ``message`` at ``level`` the first time ``key`` is seen in this process; at DEBUG from then on.
 
-    ``cause`` is appended as `explained`, and its traceback goes to DEBUG, so that an operator reads one line and a
-    developer can have the rest. At most 1,024 keys are remembered; a process that says more than that starts over.
+    ``cause`` is appended as `explained`, and its traceback goes to DEBUG. At most 1,024 keys are remembered; a process that
+    says more than that starts over.
     """
     if key in _said:
         level = logging.DEBUG

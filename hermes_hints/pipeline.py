@@ -179,9 +179,7 @@ class Pipeline:
         """What this request carries to this endpoint; ``None`` for nothing.
 
         ``identity`` and ``facts`` (fields of `Call` and `Hints`) are what the door itself knows. Who and which call win over
-        the ambient scope; hints come under it, and over those of plugins.
-
-        Never raises: a failure of our own is logged once, with its cause, and the request goes on as it is.
+        the ambient scope; hints come under it, and over those of plugins. Never raises: a failure of our own is logged once.
         """
         if decision.profile.silent:
             return None

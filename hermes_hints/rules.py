@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,6 @@ from typing import NoReturn, get_args
 import yaml
 
 from .carriers import text_of
-from .conditions import Condition, Pattern, Presence, normal
 from .errors import ConfigError
 from .hints import Priority
 from .values import EXT_KEY, unknown_name
@@ -52,7 +52,73 @@ _KEYS = {
 _LAST = 255
 """The highest number of LiteLLM's request priorities (docs.litellm.ai/docs/scheduler)."""
 
+_STAR = re.compile(r"(?<!\\)\*")
 _NEEDS_QUOTES = "put text into quotes that begins with one of @ ` * & ! # % [ { or that contains ': ' or ' #'"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Matches text: ``parts`` are what stands between the stars, a single one means exactly that text."""
+
+    written: str
+    parts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, written: str) -> Pattern:
+        """Compile a pattern as it is written in a rule file."""
+        return cls(written, tuple(part.replace("\\*", "*") for part in _STAR.split(_normal(written))))
+
+    def matches(self, text: str) -> bool:
+        """Whether ``text`` (in normal form C) matches; takes time linear in its length for any pattern."""
+        first, *inner = self.parts
+        if not inner:
+            return text == first
+        last = inner.pop()
+        at, end = len(first), len(text) - len(last)
+        if at > end or not text.startswith(first) or not text.endswith(last):
+            return False
+        for part in inner:
+            found = text.find(part, at, end)
+            if found < 0:
+                return False
+            at = found + len(part)
+        return True
+
+    def holds(self, values: tuple[str, ...]) -> bool:
+        """Whether any of a field's values matches."""
+        return any(self.matches(value) for value in values)
+
+    def __str__(self) -> str:
+        return repr(self.written)
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Matches any value at all (``present``), or an absent field."""
+
+    present: bool
+
+    def holds(self, values: tuple[str, ...]) -> bool:
+        """Whether the field has a value, or has none."""
+        return bool(values) is self.present
+
+    def __str__(self) -> str:
+        return "present" if self.present else "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One key of ``match``: a field and what it may be."""
+
+    field: str
+    tests: tuple[Pattern | Presence, ...]
+
+    def holds(self, values: tuple[str, ...]) -> bool:
+        """Whether the field's values satisfy any of the tests."""
+        return any(test.holds(values) for test in self.tests)
+
+    def __str__(self) -> str:
+        return f"{self.field} is {' or '.join(map(str, self.tests))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,11 +380,11 @@ def _facts(record: Record, model: str | None, api: str | None) -> dict[str, tupl
     facts: dict[str, tuple[str, ...]] = {}
     for field, value in record.fields().items():
         if field == "ext":
-            facts.update((_EXT + key, (normal(text_of(item)),)) for key, item in value.items())
+            facts.update((_EXT + key, (_normal(text_of(item)),)) for key, item in value.items())
         else:
-            facts[field] = tuple(map(normal, value)) if field == "labels" else (normal(text_of(value)),)
+            facts[field] = tuple(map(_normal, value)) if field == "labels" else (_normal(text_of(value)),)
     if model:
-        facts["model"] = (normal(model),)
+        facts["model"] = (_normal(model),)
     if api:
         facts["api"] = (api,)
     return facts
@@ -336,3 +402,7 @@ def _shown(node: yaml.Node) -> str:
     if isinstance(node, yaml.SequenceNode):
         return "a list"
     return "a mapping" if isinstance(node, yaml.MappingNode) else repr(str(node.value)[:80])
+
+
+def _normal(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)

@@ -77,7 +77,7 @@ class Sending:
         self._refused: tuple[Stamp, Exception, bool] | None = None
         self.options = bare if stamp is None else self._stamped(stamp)
         self.watch = None if stamp is None else door.pipeline.watch(client, stamp.decision)
-        """Looks at the answer where it may tell what the endpoint is; to be ended by whoever sends."""
+        """Looks at the answer where it may tell what the endpoint is; whoever sends ends it."""
 
     def same_as(self, options: Any) -> bool:
         """Whether ``options`` are of this very call, and not of another that is made on its way."""

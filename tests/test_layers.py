@@ -13,7 +13,7 @@ import hermes_hints
 
 PACKAGE = Path(hermes_hints.__file__).parent
 LAYERS = (
-    ("conditions", "errors", "notices", "values"),
+    ("errors", "notices", "values"),
     ("endpoints", "identity", "state_file"),
     ("hints",),
     ("wire",),

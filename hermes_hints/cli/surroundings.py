@@ -69,7 +69,7 @@ class Surroundings:
 def find_surroundings(config: str | None, settings: str | None, *, in_host: bool) -> Surroundings:
     """Find the configuration: the file ``config``, else the host's own, else ``config.yaml`` in Hermes' home.
 
-    ``settings`` names a file with the settings alone; they count instead of those in the configuration.
+    ``settings`` names a file with settings that count instead.
 
     Raises:
         ConfigError: a file that was named cannot be read, or any of them is not YAML.

@@ -1,8 +1,8 @@
 """The host's API server, made to take from its callers who they ask for, and to act for them.
 
-A subclass of the host's own takes its place (``ctx.register_platform``: the last one of a name wins). The host works on a
-request in threads that inherit no context, but by way of ``self``: so a request that names somebody is served by a view of
-the adapter, which shares its state and carries the caller to where the agent is made.
+A subclass of the host's own takes its place (``ctx.register_platform``: the last one of a name wins). The host's threads
+inherit no context: a request that names somebody is served by a view of the adapter, which shares its state and carries the
+caller to where the agent is made.
 """
 
 # The host has no public names for what is extended here; `_NEEDED` is looked for before it is used.

@@ -79,9 +79,8 @@ def named_home() -> str:
 def load_settings(configuration: Mapping[str, Any]) -> HermesSettings:
     """The settings at ``plugins.entries.hermes-hints.settings`` of config.yaml; defaults where there are none.
 
-    Hint plugins lie in ``$HERMES_HOME/hints``, where it is there, unless ``hints_directory`` names another place. Each has
-    its own settings at ``plugins.entries.NAME.settings``, as any plugin of Hermes, or under ``plugins`` in those of
-    hermes-hints, which count where there are both.
+    Hint plugins lie in ``$HERMES_HOME/hints`` unless ``hints_directory`` names another place, with their own settings at
+    ``plugins.entries.NAME.settings`` or under ``plugins``, which counts where there are both.
 
     Raises:
         ConfigError: a key or value is wrong; the message names it, where it stands, and the remedy.

@@ -97,8 +97,8 @@ class Levers:
     def interjected(self, *, event: Any, gateway: object) -> str | None:
         """A message has come in during its sender's turn: what to answer it with, if the host is to do nothing about it.
 
-        A command with a question becomes the question, in the event itself, and its hints wait for the turn that
-        answers it, be that the one under way or the next. A command alone is obeyed.
+        A command with a question becomes the question, in the event itself, and its hints wait for the turn that answers it.
+        A command alone is obeyed.
         """
         command = _command(event, gateway)
         if command is None or command[0] not in self._presets:

@@ -2,7 +2,7 @@
 
 Titles, compression, vision and the like go through ``agent.auxiliary_client.call_llm`` or ``async_call_llm``, whose
 argument ``task`` names them, and agents hold the ids of their turn. The stack of the thread that makes the request holds
-both. Where the host's names are others, what they would have told is absent.
+both. Where its names are others, that is absent.
 """
 
 from __future__ import annotations

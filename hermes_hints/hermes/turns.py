@@ -132,7 +132,7 @@ class Turns:
     def borrowed(self, context: Mapping[str, str], turn_id: str | None) -> bool:
         """Whether a session context is that of another turn's message.
 
-        A message that waited for its session to be free is answered within the context of the one before it.
+        One that waited for its session to be free is answered within the context of the one before it.
         """
         first = self._answering.get((context.get("session_key", ""), context.get("message_id", "")))
         return first is not None and first != turn_id

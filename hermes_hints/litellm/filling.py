@@ -96,8 +96,8 @@ def _fill_trace(data: Data, kept: dict[str, Any], record: Record) -> None:
     """One turn, one trace: all of its calls get the trace id that Langfuse's ``create_trace_id(seed=turn_id)`` gives.
 
     LiteLLM takes a session header for it too, which would make one trace of a conversation; any other
-    trace id is the caller's. An OpenTelemetry exporter takes the trace from ``traceparent``
-    (www.w3.org/TR/trace-context), which is only set here for what runs in the proxy: LiteLLM forwards the client's own.
+    trace id is the caller's. An OpenTelemetry exporter takes it from ``traceparent`` (www.w3.org/TR/trace-context), which is
+    set for what runs in the proxy alone: LiteLLM forwards the client's own.
     """
     if record.turn_id is None:
         return
