@@ -95,6 +95,7 @@ MEANT = {
     "jsonschema": "Additional properties are not allowed ('hermes' was unexpected)",
     "pydantic 2, as text": "1 validation error for Request\nhermes\n  Extra inputs are not permitted [type=extra_forbidden]",
     "pydantic 1, as text": "1 validation error for Request\nbody -> hermes\n  extra fields not permitted",
+    "tensorrt": "body.hermes: Extra inputs are not permitted",
     "a sentence": "Argument not supported: hermes.",
     "a list": "unexpected keys [hermes, foo]",
     "both quotes": "Unknown parameter: 'hermes'. See \"docs\".",
